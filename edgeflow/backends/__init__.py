@@ -1,0 +1,1 @@
+"""Backends: from the integer graph to what a device runs."""

@@ -1,0 +1,1 @@
+"""The bundle: everything a user deploys, and its re-check."""

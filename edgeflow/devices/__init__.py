@@ -1,0 +1,1 @@
+"""Devices: where an artifact runs and what was counted there."""

@@ -1,0 +1,1 @@
+"""Readers and writers between the integer graph and .tflite or .onnx files."""

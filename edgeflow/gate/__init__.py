@@ -1,0 +1,1 @@
+"""The validation gate: the device answers of every test image against the interpreter."""

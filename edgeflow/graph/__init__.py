@@ -1,0 +1,1 @@
+"""The integer graph: what every backend implements and the interpreter defines."""

@@ -1,0 +1,1 @@
+"""Lowering of a fake-quantized torch network to the integer graph."""

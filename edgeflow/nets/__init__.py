@@ -1,0 +1,1 @@
+"""Cells, networks made of them, and the networks a user brings."""

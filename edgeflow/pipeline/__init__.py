@@ -1,0 +1,1 @@
+"""The pipeline: stages as values, a content-hash cache, resume and lock."""

@@ -1,0 +1,1 @@
+"""Profiles: what operators cost on a device, as versioned data."""

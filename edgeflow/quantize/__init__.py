@@ -1,0 +1,1 @@
+"""Quantization with NNCF: post-training, then quantization-aware with distillation."""

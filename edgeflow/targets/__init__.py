@@ -1,0 +1,1 @@
+"""Targets: what a device is and what it allows, as versioned data."""

@@ -1,0 +1,133 @@
+"""The target schema, version 1: frozen values read from one TOML file per target."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from edgeflow.graph.ir import OpKind
+
+SCHEMA_VERSION = 1
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TargetFamily(StrEnum):
+    """What sort of device a target is; it decides which backends apply."""
+
+    MICROCONTROLLER = "microcontroller"
+
+
+class KernelSet(StrEnum):
+    """The implementation of the operators that generated code uses, one per ISA."""
+
+    PORTABLE_C = "portable-c"
+
+
+class RunnerKind(StrEnum):
+    """Where artifacts for the target run here."""
+
+    UNICORN = "unicorn"
+
+
+class MemoryKind(StrEnum):
+    """What a memory region holds."""
+
+    FLASH = "flash"
+    RAM = "ram"
+
+
+class Core(_Value):
+    """The processor: instruction set, features, number of cores and clock in Hz."""
+
+    name: str = Field(min_length=1)
+    architecture: str = Field(min_length=1)
+    count: int = Field(default=1, ge=1)
+    clock_hz: int = Field(gt=0)
+    features: tuple[str, ...] = ()
+
+
+class MemoryRegion(_Value):
+    """One contiguous region: its address and its size in bytes."""
+
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    kind: MemoryKind
+    origin: int = Field(ge=0, lt=2**32)
+    size_bytes: int = Field(gt=0, lt=2**32)
+
+
+class LegalOperator(_Value):
+    """An operator with the weight and activation bit-widths that the target runs."""
+
+    kind: OpKind
+    weight_bits: tuple[int, ...] = (8,)
+    activation_bits: tuple[int, ...] = (8,)
+
+
+class Simd(_Value):
+    """Channel granularity: widths that are no multiple of it waste lanes."""
+
+    int8_lanes: int = Field(ge=1)
+    channel_granularity: int = Field(ge=1)
+
+
+class Toolchain(_Value):
+    """How C becomes an image: the compiler's target triple, CPU and extra flags."""
+
+    compiler: Literal["zig"] = "zig"
+    triple: str
+    cpu: str
+    flags: tuple[str, ...] = ("-O2",)
+
+
+class Runner(_Value):
+    """Which device runs the artifact and as which model of processor."""
+
+    kind: RunnerKind
+    cpu_model: str
+
+
+class Firmware(_Value):
+    """What generated firmware needs beside the memory regions."""
+
+    kernel_set: KernelSet = KernelSet.PORTABLE_C
+    stack_bytes: int = Field(default=4096, ge=256)
+
+
+class Target(_Value):
+    """A device, whole: the value that every stage after training depends on."""
+
+    schema_version: Literal[1]
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+    description: str
+    family: TargetFamily
+    core: Core
+    memory: tuple[MemoryRegion, ...]
+    operators: tuple[LegalOperator, ...]
+    simd: Simd
+    toolchain: Toolchain
+    runner: Runner
+    firmware: Firmware = Firmware()
+    sources: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _regions_make_sense(self) -> Target:
+        for kind in MemoryKind:
+            if not any(region.kind is kind for region in self.memory):
+                raise ValueError(f"memory: no region of kind '{kind}'")
+        ordered = sorted(self.memory, key=lambda region: region.origin)
+        for low, high in zip(ordered, ordered[1:], strict=False):
+            if low.origin + low.size_bytes > high.origin:
+                raise ValueError(f"memory: regions '{low.name}' and '{high.name}' overlap")
+        kinds = [operator.kind for operator in self.operators]
+        if len(set(kinds)) != len(kinds):
+            raise ValueError("operators: an operator is listed twice")
+        return self
+
+    def region(self, kind: MemoryKind) -> MemoryRegion:
+        """The largest region of a kind: where firmware places code or data."""
+        return max((r for r in self.memory if r.kind is kind), key=lambda r: r.size_bytes)
