@@ -1,0 +1,16 @@
+"""Budgets: what a user demands of the artifact beyond being correct."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Budget(BaseModel):
+    """Upper limits in bytes and instructions per inference, a lower limit of accuracy (fraction)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    flash_bytes: int | None = Field(default=None, gt=0)
+    ram_bytes: int | None = Field(default=None, gt=0)
+    instructions: int | None = Field(default=None, gt=0)
+    accuracy: float | None = Field(default=None, ge=0.0, le=1.0)

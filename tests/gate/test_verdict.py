@@ -1,0 +1,71 @@
+"""The gate refuses what is wrong or over budget, and says by how much."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edgeflow.errors import ExitCode, VerdictError
+from edgeflow.gate.budget import Budget
+from edgeflow.gate.verdict import CheckName, Evidence, Verdict, judge, require
+
+LABELS = np.array([0, 1, 2, 1], dtype=np.int64)
+ANSWERS = np.array([[9, 1, 1], [0, 9, 0], [0, 0, 9], [9, 0, 0]], dtype=np.int8)
+EVIDENCE = Evidence(ANSWERS, ANSWERS, ANSWERS, LABELS, 1000, 2000, 300)
+
+
+def failed(verdict: Verdict) -> set[CheckName]:
+    return {check.name for check in verdict.checks if not check.passed}
+
+
+def test_equal_answers_within_no_budget_pass_and_accuracy_is_counted_from_the_device() -> None:
+    verdict = judge(EVIDENCE, Budget())
+    assert verdict.passed
+    assert verdict.accuracy == 0.75
+    assert verdict.images == 4
+
+
+def test_one_different_logit_is_refused_even_where_the_class_is_the_same() -> None:
+    device = ANSWERS.copy()
+    device[2, 0] = 1
+    verdict = judge(replace(EVIDENCE, device=device), Budget())
+    assert failed(verdict) == {CheckName.BIT_EXACT}
+    with pytest.raises(VerdictError, match="1 of 4 images differ; the first is image 2, output 0"):
+        require(verdict)
+
+
+def test_a_host_difference_is_refused() -> None:
+    assert failed(judge(replace(EVIDENCE, host=ANSWERS + np.int8(1)), Budget())) == {
+        CheckName.HOST_BIT_EXACT
+    }
+
+
+def test_missing_answers_are_refused() -> None:
+    assert CheckName.BIT_EXACT in failed(judge(replace(EVIDENCE, device=ANSWERS[:3]), Budget()))
+
+
+@pytest.mark.parametrize(
+    ("budget", "name", "words"),
+    [
+        (Budget(instructions=999), CheckName.INSTRUCTIONS, "1 over the budget of 999"),
+        (Budget(flash_bytes=1000), CheckName.FLASH, "1,000 over the budget of 1,000 (100.0%)"),
+        (Budget(ram_bytes=299), CheckName.RAM, "1 over"),
+        (Budget(accuracy=0.8), CheckName.ACCURACY, "5.00 points below the wanted 80.00%"),
+    ],
+)
+def test_a_budget_that_is_missed_says_by_how_much(
+    budget: Budget, name: CheckName, words: str
+) -> None:
+    verdict = judge(EVIDENCE, budget)
+    assert failed(verdict) == {name}
+    with pytest.raises(VerdictError) as caught:
+        require(verdict)
+    assert words in caught.value.message
+    assert caught.value.exit_code is ExitCode.NEGATIVE_VERDICT
+
+
+def test_a_budget_that_is_met_exactly_passes() -> None:
+    budget = Budget(instructions=1000, flash_bytes=2000, ram_bytes=300, accuracy=0.75)
+    assert judge(EVIDENCE, budget).passed
