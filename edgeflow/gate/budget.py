@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Budget(BaseModel):
-    """Upper limits in bytes and instructions per inference, a lower limit of accuracy (fraction)."""
+    """Upper limits in bytes and instructions per inference; a lower limit of accuracy."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

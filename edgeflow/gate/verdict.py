@@ -70,8 +70,12 @@ class Verdict:
 
 
 def accuracy(answers: Int8, labels: NDArray[np.int64]) -> float:
-    """Fraction of rows whose largest value (the first of equals) is at the label's index."""
-    return float(np.mean(np.argmax(answers.reshape(len(labels), -1), axis=1) == labels))
+    """Fraction of labels whose answer's largest value (the first of equals) is at their index.
+
+    A label without an answer counts as wrong.
+    """
+    classes = np.argmax(answers.reshape(len(answers), -1), axis=1)[: len(labels)]
+    return int(np.count_nonzero(classes == labels[: len(classes)])) / len(labels)
 
 
 def judge(evidence: Evidence, budget: Budget) -> Verdict:
