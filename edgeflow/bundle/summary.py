@@ -1,0 +1,119 @@
+"""The summary: everything that a build found out, as one document (`figures.json`)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from edgeflow.figures import FigureKind, Unit
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FigureRow(_Value):
+    """A named number with unit, kind and source (`figures.Figure` on disk)."""
+
+    name: str
+    value: float
+    unit: Unit
+    kind: FigureKind
+    source: str
+
+
+class AccuracyRow(_Value):
+    """Accuracy (fraction) of the network at one stage on one split of the data."""
+
+    stage: str
+    split: str
+    value: float = Field(ge=0.0, le=1.0)
+    images: int = Field(gt=0)
+    kind: FigureKind
+    source: str
+
+
+class LayerRow(_Value):
+    """One layer on the device; `signature` is the key under which a profile holds such a layer."""
+
+    name: str
+    symbol: str
+    operator: str
+    signature: str
+    output_shape: tuple[int, ...]
+    macs: int = Field(ge=0)
+    instructions: float = Field(ge=0)
+    weight_bytes: int = Field(ge=0)
+    output_bytes: int = Field(ge=0)
+
+
+class ArenaRow(_Value):
+    """A tensor's place in the arena, and the first and last layer during which it is alive."""
+
+    tensor: str
+    offset_bytes: int = Field(ge=0)
+    size_bytes: int = Field(ge=0)
+    first_layer: int
+    last_layer: int
+
+
+class RegionRow(_Value):
+    """A memory region of the target and what occupies it, in bytes by name."""
+
+    name: str
+    capacity_bytes: int = Field(gt=0)
+    used: dict[str, int]
+
+
+class CheckRow(_Value):
+    """One check of the gate."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+class EpochRow(_Value):
+    """One epoch of training or fine-tuning."""
+
+    stage: str
+    epoch: int
+    loss: float
+    accuracy: float
+
+
+class Summary(_Value):
+    """A build, whole: the report is a function of it and nothing else."""
+
+    schema_version: Literal[1]
+    edgeflow_version: str
+    model: str
+    data: str
+    target: str
+    target_description: str
+    device: str
+    images: int = Field(gt=0)
+    figures: tuple[FigureRow, ...]
+    accuracies: tuple[AccuracyRow, ...]
+    layers: tuple[LayerRow, ...]
+    overhead_instructions: float = Field(ge=0)
+    layer_kind: FigureKind
+    arena_bytes: int = Field(ge=0)
+    arena_lower_bound_bytes: int = Field(ge=0)
+    arena: tuple[ArenaRow, ...]
+    regions: tuple[RegionRow, ...]
+    checks: tuple[CheckRow, ...]
+    epochs: tuple[EpochRow, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gate let the artifact through."""
+        return all(check.passed for check in self.checks)
+
+    def figure(self, name: str) -> FigureRow:
+        """The figure of that name; KeyError where there is none."""
+        for row in self.figures:
+            if row.name == name:
+                return row
+        raise KeyError(name)

@@ -1,0 +1,182 @@
+"""Plots of the report as SVG text: the same summary gives the same bytes."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from edgeflow.bundle.summary import Summary
+
+ACCENT = "#0b6e99"
+SECOND = "#d9730d"
+MUTED = "#9aa4ad"
+INK = "#24292f"
+PALETTE = ("#0b6e99", "#d9730d", "#448361", "#9065b0", "#c14c8a", "#cb912f", "#787774", "#337ea9")
+
+
+def accuracy_plot(summary: Summary) -> str:
+    """Accuracy through the stages, a line for every split of the data."""
+    figure, axes = _figure(7.2, 2.9)
+    stages = list(dict.fromkeys(row.stage for row in summary.accuracies))
+    for split, color in zip(("validation", "test"), (MUTED, ACCENT), strict=True):
+        rows = [row for row in summary.accuracies if row.split == split]
+        if not rows:
+            continue
+        x = [stages.index(row.stage) for row in rows]
+        y = [row.value * 100 for row in rows]
+        axes.plot(x, y, marker="o", color=color, label=f"{split} ({rows[0].images} images)")
+        for position, value in zip(x, y, strict=True):
+            axes.annotate(
+                f"{value:.2f}",
+                (position, value),
+                textcoords="offset points",
+                xytext=(0, 7 if split == "test" else -14),
+                ha="center",
+                color=color,
+                fontsize=8,
+            )
+    axes.set_xticks(range(len(stages)), stages)
+    axes.margins(x=0.08, y=0.45)
+    axes.set_ylabel("accuracy, %")
+    axes.legend(frameon=False, fontsize=8, loc="best")
+    return _svg(figure)
+
+
+def layer_plot(summary: Summary) -> str:
+    """Instructions of every layer, in the order in which they run."""
+    rows = summary.layers
+    figure, axes = _figure(7.2, 0.9 + 0.27 * len(rows))
+    costs = [row.instructions for row in rows]
+    total = sum(costs) + summary.overhead_instructions
+    labels = [f"{index:02d}  {row.operator.lower()}" for index, row in enumerate(rows)]
+    axes.barh(labels, costs, color=ACCENT, height=0.7)
+    for index, cost in enumerate(costs):
+        axes.annotate(
+            f"{cost:,.0f}  ({cost / total:.1%})",
+            (cost, index),
+            textcoords="offset points",
+            xytext=(4, 0),
+            va="center",
+            fontsize=8,
+            color=INK,
+        )
+    axes.invert_yaxis()
+    axes.margins(x=0.22)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.tick_params(axis="x", labelsize=7)
+    axes.set_xlabel(f"instructions per inference, {summary.layer_kind}")
+    return _svg(figure)
+
+
+def arena_plot(summary: Summary) -> str:
+    """The arena over time: every tensor as a rectangle from its first to its last layer."""
+    from matplotlib.patches import Rectangle
+
+    figure, axes = _figure(7.2, 3.4)
+    for index, row in enumerate(summary.arena):
+        width = row.last_layer - row.first_layer + 1
+        axes.add_patch(
+            Rectangle(
+                (row.first_layer - 0.5, row.offset_bytes),
+                width,
+                row.size_bytes,
+                facecolor=PALETTE[index % len(PALETTE)],
+                edgecolor="white",
+                linewidth=1.0,
+                alpha=0.85,
+            )
+        )
+        if row.size_bytes >= summary.arena_bytes * 0.07:
+            axes.text(
+                row.first_layer - 0.5 + width / 2,
+                row.offset_bytes + row.size_bytes / 2,
+                f"{row.size_bytes:,}",
+                ha="center",
+                va="center",
+                fontsize=7,
+                color="white",
+            )
+    last = max((row.last_layer for row in summary.arena), default=0)
+    axes.axhline(summary.arena_bytes, color=INK, linewidth=1)
+    axes.axhline(summary.arena_lower_bound_bytes, color=SECOND, linewidth=1, linestyle="--")
+    axes.set_xlim(-0.75, last + 0.75)
+    axes.set_ylim(0, max(1, summary.arena_bytes) * 1.08)
+    axes.set_xlabel("layer")
+    axes.set_ylabel("bytes")
+    axes.set_title(
+        f"arena {summary.arena_bytes:,} bytes (line), "
+        f"lower bound {summary.arena_lower_bound_bytes:,} (dashed)",
+        fontsize=9,
+        loc="left",
+    )
+    return _svg(figure)
+
+
+def region_plot(summary: Summary) -> str:
+    """Flash and RAM: what occupies each region, on the scale of what is used."""
+    figure, axes = _figure(7.2, 0.9 + 0.55 * len(summary.regions))
+    names: dict[str, str] = {}
+    for position, region in enumerate(summary.regions):
+        left = 0
+        for name, size_bytes in region.used.items():
+            color = names.setdefault(name, PALETTE[len(names) % len(PALETTE)])
+            axes.barh(position, size_bytes, left=left, color=color, height=0.55)
+            left += size_bytes
+        axes.annotate(
+            f"{left:,} of {region.capacity_bytes:,} ({left / region.capacity_bytes:.2%})",
+            (left, position),
+            textcoords="offset points",
+            xytext=(4, 0),
+            va="center",
+            fontsize=8,
+        )
+    for name, color in names.items():
+        axes.barh(0, 0, color=color, label=name)
+    axes.set_yticks(range(len(summary.regions)), [region.name for region in summary.regions])
+    axes.invert_yaxis()
+    axes.margins(x=0.35)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.set_xlabel("bytes")
+    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    return _svg(figure)
+
+
+def training_plot(summary: Summary) -> str:
+    """Loss and validation accuracy over the epochs of training and fine-tuning."""
+    figure, axes = _figure(7.2, 2.6)
+    position = range(1, len(summary.epochs) + 1)
+    axes.plot(position, [row.loss for row in summary.epochs], color=MUTED, label="loss")
+    axes.set_xlabel("epoch (training, then quantization-aware fine-tuning)")
+    axes.set_ylabel("loss")
+    right = axes.twinx()
+    right.plot(
+        position, [row.accuracy * 100 for row in summary.epochs], color=ACCENT, label="accuracy"
+    )
+    right.set_ylabel("validation accuracy, %", color=ACCENT)
+    right.spines[["top"]].set_visible(False)
+    for index in range(1, len(summary.epochs)):
+        if summary.epochs[index].stage != summary.epochs[index - 1].stage:
+            axes.axvline(index + 0.5, color=SECOND, linewidth=1, linestyle="--")
+    return _svg(figure)
+
+
+def _figure(width: float, height: float) -> tuple[Any, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8)
+    axes.grid(axis="both", color="#e6e9ec", linewidth=0.6)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def _svg(figure: Any) -> str:
+    import matplotlib
+
+    stream = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": "edgeflow", "svg.fonttype": "none"}):
+        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    text = stream.getvalue()
+    return text[text.index("<svg") :]

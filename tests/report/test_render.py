@@ -1,0 +1,57 @@
+"""The report is one self-contained file that shows every figure with its kind."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from edgeflow.report.render import render
+from tests.bundle.examples import SUMMARY
+
+
+@pytest.fixture(scope="module")
+def html() -> str:
+    return render(SUMMARY)
+
+
+def test_the_same_summary_gives_the_same_bytes(html: str) -> None:
+    assert render(SUMMARY) == html
+
+
+def test_nothing_is_loaded_from_elsewhere(html: str) -> None:
+    class Links(HTMLParser):
+        found: list[str] = []
+
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            for name, value in attrs:
+                if name in ("src", "href", "xlink:href") and not str(value).startswith("#"):
+                    self.found.append(f"{tag} {name}={value}")
+            assert tag not in ("script", "link", "iframe")
+
+    parser = Links()
+    parser.feed(html)
+    assert parser.found == []
+    assert "url(http" not in html
+
+
+def test_figures_carry_value_and_kind(html: str) -> None:
+    assert "123,456 instructions" in html
+    assert re.search(r'class="kind simulated">simulated', html)
+    assert "98.50 %" in html
+
+
+def test_five_plots_are_drawn(html: str) -> None:
+    assert html.count("<svg") == 5
+
+
+def test_text_from_files_is_escaped(html: str) -> None:
+    assert "a &lt;Cortex-M4&gt; &amp; friends" in html
+
+
+def test_a_refused_artifact_says_so() -> None:
+    check = SUMMARY.checks[0].model_copy(update={"passed": False, "detail": "3 images differ"})
+    html = render(SUMMARY.model_copy(update={"checks": (check,)}))
+    assert "Refused" in html
+    assert "3 images differ" in html
