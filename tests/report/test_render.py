@@ -21,18 +21,17 @@ def test_the_same_summary_gives_the_same_bytes(html: str) -> None:
 
 
 def test_nothing_is_loaded_from_elsewhere(html: str) -> None:
-    class Links(HTMLParser):
-        found: list[str] = []
+    found: list[str] = []
 
+    class Links(HTMLParser):
         def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
             for name, value in attrs:
                 if name in ("src", "href", "xlink:href") and not str(value).startswith("#"):
-                    self.found.append(f"{tag} {name}={value}")
+                    found.append(f"{tag} {name}={value}")
             assert tag not in ("script", "link", "iframe")
 
-    parser = Links()
-    parser.feed(html)
-    assert parser.found == []
+    Links().feed(html)
+    assert found == []
     assert "url(http" not in html
 
 
