@@ -1,0 +1,64 @@
+"""The value that data sources produce: three splits, class names, preprocessing."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeflow.data.preprocessing import Preprocessing, prepare
+
+__all__ = ["Dataset", "Split", "content_hash", "prepare"]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Samples `x` [N, height, width, channels], uint8 or float32, unscaled; labels `y` int64."""
+
+    x: NDArray[Any]
+    y: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """No sample occurs in two splits.
+
+    `duplicates_dropped` counts samples that were left out because an identical one is in a test or
+    validation part that the source itself defines. `content_hash` is the sha256 of all the rest.
+    """
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+    content_hash: str
+    duplicates_dropped: int = 0
+
+    @property
+    def input_shape_hwc(self) -> tuple[int, int, int]:
+        """Shape of one sample."""
+        height, width, channels = self.train.x.shape[1:]
+        return height, width, channels
+
+
+def content_hash(
+    splits: tuple[Split, ...], classes: tuple[str, ...], preprocessing: Preprocessing
+) -> str:
+    """Sha256 (hex) over samples, labels, class names and preprocessing."""
+    digest = hashlib.sha256()
+    for split in splits:
+        for array in (split.x, split.y):
+            little_endian = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+            digest.update(f"{little_endian.dtype.str}{little_endian.shape};".encode())
+            digest.update(little_endian.data)
+    for text in (*classes, preprocessing.model_dump_json()):
+        digest.update(f"{len(text.encode())}:".encode() + text.encode())
+    return digest.hexdigest()

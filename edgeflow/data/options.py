@@ -1,0 +1,85 @@
+"""What a user may say about data."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from edgeflow.data.preprocessing import Fit
+
+
+class Format(StrEnum):
+    """Layouts of files that can be read; AUTO looks at the content."""
+
+    AUTO = "auto"
+    IMAGE_FOLDERS = "image-folders"
+    WAV_FOLDERS = "wav-folders"
+    NPZ = "npz"
+    CIFAR10 = "cifar10"
+    MNIST = "mnist"
+
+
+class Color(StrEnum):
+    """Channels of images; AUTO is gray exactly if every file is."""
+
+    AUTO = "auto"
+    GRAY = "gray"
+    RGB = "rgb"
+
+
+class Scaling(StrEnum):
+    """How the constants of the affine map are found on the training part."""
+
+    AUTO = "auto"  # RANGE for 8-bit data, STANDARD for the rest
+    RANGE = "range"  # 0 to largest value becomes 0 to 1; only for 8-bit data
+    STANDARD = "standard"  # mean 0, deviation 1, for each channel (MFCC: for each coefficient)
+
+
+class MfccOptions(BaseModel):
+    """Front-end of WAV folders; durations in milliseconds. Defaults are those of MLPerf Tiny."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    clip_ms: float = Field(default=1000.0, gt=0)
+    frame_length_ms: float = Field(default=30.0, gt=0)
+    frame_step_ms: float = Field(default=20.0, gt=0)
+    mel_bins: int = Field(default=40, ge=1, le=512)
+    lower_edge_hz: float = Field(default=20.0, ge=0)
+    upper_edge_hz: float = Field(default=4000.0, gt=0)
+    log_offset: float = Field(default=1e-6, gt=0)
+    coefficients: int = Field(default=10, ge=1, le=512)
+
+
+class DataOptions(BaseModel):
+    """Where samples come from and how they are split and shaped.
+
+    `source` is a built-in name (`digits`) or a path. `image_size` is (height, width). The fractions
+    are of all samples; a part that the source itself defines is kept as it is. `sample_rate_hz`
+    resamples WAV files; without it they must agree on one rate.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str = "digits"
+    format: Format = Format.AUTO
+    image_size: tuple[int, int] | None = None
+    fit: Fit = Fit.CROP
+    color: Color = Color.AUTO
+    scaling: Scaling = Scaling.AUTO
+    sample_rate_hz: int | None = Field(default=None, ge=1000, le=192_000)
+    mfcc: MfccOptions = MfccOptions()
+    validation_fraction: float = Field(default=0.15, gt=0, lt=1)
+    test_fraction: float = Field(default=0.2, gt=0, lt=1)
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    max_decoded_bytes: int = Field(default=4 * 1024**3, gt=0)
+
+    @model_validator(mode="after")
+    def _sizes(self) -> DataOptions:
+        if self.validation_fraction + self.test_fraction >= 1:
+            raise ValueError("validation_fraction + test_fraction must stay below 1")
+        if self.image_size is not None and not all(1 <= n <= 1024 for n in self.image_size):
+            raise ValueError("image_size must lie between 1 and 1024 pixels a side")
+        if self.fit is Fit.NONE and self.image_size is not None:
+            raise ValueError("fit none and an image_size contradict each other")
+        return self

@@ -1,0 +1,133 @@
+"""Reference networks by name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from edgeflow.errors import UnknownNameError
+from edgeflow.nets import network
+from edgeflow.nets.network import NetworkSpec
+from edgeflow.nets.specs import (
+    Convolution,
+    Dense,
+    DepthwiseSeparable,
+    GlobalAveragePool,
+    Logits,
+    Residual,
+    ShapeHWC,
+)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def small(shape: ShapeHWC, outputs: int) -> NetworkSpec:
+    """The default: 3x3 convolutions, halving to about 4x4 while channels double up to 64."""
+    height, width, _ = shape
+    channels = 8 if height * width <= 256 else 16
+    cells: list[Convolution | GlobalAveragePool | Logits] = [Convolution(channels=channels)]
+    while max(height, width) > 4:
+        stride = (2 if height > 4 else 1, 2 if width > 4 else 1)
+        height, width = -(-height // stride[0]), -(-width // stride[1])
+        channels = min(64, 2 * channels)
+        cells.append(Convolution(channels=channels, stride=stride))
+    cells += [
+        Convolution(channels=min(64, 2 * channels)),
+        GlobalAveragePool(),
+        Logits(units=outputs),
+    ]
+    return NetworkSpec(name="small", input_shape=shape, cells=tuple(cells))
+
+
+def mlperf_resnet8(shape: ShapeHWC, outputs: int) -> NetworkSpec:
+    """MLPerf Tiny image classification: ResNet-8 with 16, 32, 64 channels."""
+    return NetworkSpec(
+        name="mlperf-resnet8",
+        input_shape=shape,
+        cells=(
+            Convolution(channels=16),
+            Residual(channels=16),
+            Residual(channels=32, stride=(2, 2)),
+            Residual(channels=64, stride=(2, 2)),
+            GlobalAveragePool(),
+            Logits(units=outputs),
+        ),
+    )
+
+
+def mlperf_dscnn(shape: ShapeHWC, outputs: int) -> NetworkSpec:
+    """MLPerf Tiny keyword spotting: DS-CNN with 64 channels (frames x coefficients x 1)."""
+    return NetworkSpec(
+        name="mlperf-dscnn",
+        input_shape=shape,
+        cells=(
+            Convolution(channels=64, kernel=(10, 4), stride=(2, 2)),
+            *(DepthwiseSeparable(channels=64) for _ in range(4)),
+            GlobalAveragePool(),
+            Logits(units=outputs),
+        ),
+    )
+
+
+def mlperf_mobilenet(shape: ShapeHWC, outputs: int) -> NetworkSpec:
+    """MLPerf Tiny visual wake words: MobileNetV1 of width 0.25."""
+    plan = [
+        (16, 1),
+        (32, 2),
+        (32, 1),
+        (64, 2),
+        (64, 1),
+        (128, 2),
+        *[(128, 1)] * 5,
+        (256, 2),
+        (256, 1),
+    ]
+    return NetworkSpec(
+        name="mlperf-mobilenet-v1-0.25",
+        input_shape=shape,
+        cells=(
+            Convolution(channels=8, stride=(2, 2)),
+            *(DepthwiseSeparable(channels=c, stride=(s, s)) for c, s in plan),
+            GlobalAveragePool(),
+            Logits(units=outputs),
+        ),
+    )
+
+
+def mlperf_autoencoder(shape: ShapeHWC, outputs: int) -> NetworkSpec:
+    """MLPerf Tiny anomaly detection: dense 128 x4, 8, 128 x4; `outputs` = input elements there."""
+    return NetworkSpec(
+        name="mlperf-autoencoder",
+        input_shape=shape,
+        cells=(
+            *(Dense(units=units) for units in (*[128] * 4, 8, *[128] * 4)),
+            Logits(units=outputs),
+        ),
+    )
+
+
+NETWORKS: dict[str, Callable[[ShapeHWC, int], NetworkSpec]] = {
+    "small": small,
+    "mlperf-resnet8": mlperf_resnet8,
+    "mlperf-dscnn": mlperf_dscnn,
+    "mlperf-mobilenet-v1-0.25": mlperf_mobilenet,
+    "mlperf-autoencoder": mlperf_autoencoder,
+}
+
+
+def specify(name: str, input_shape_hwc: ShapeHWC, outputs: int) -> NetworkSpec:
+    """The named network for that input shape; UnknownNameError with the closest name otherwise."""
+    if name not in NETWORKS:
+        close = difflib.get_close_matches(name, NETWORKS, n=1, cutoff=0.4)
+        suggestion = f"did you mean {close[0]!r}? " if close else ""
+        raise UnknownNameError(
+            f"no network {name!r}", hint=f"{suggestion}Networks: {', '.join(NETWORKS)}"
+        )
+    return NETWORKS[name](input_shape_hwc, outputs)
+
+
+def build(name: str, input_shape_hwc: ShapeHWC, outputs: int, seed: int) -> nn.Module:
+    """The named network as an untrained module, input [N, C, H, W], output [N, outputs]."""
+    return network.build(specify(name, input_shape_hwc, outputs), seed)
