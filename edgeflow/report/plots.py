@@ -7,6 +7,7 @@ from typing import Any
 
 from edgeflow.bundle.summary import Summary
 
+WIDTH_INCHES = 9.2
 ACCENT = "#0b6e99"
 SECOND = "#d9730d"
 MUTED = "#9aa4ad"
@@ -16,7 +17,7 @@ PALETTE = ("#0b6e99", "#d9730d", "#448361", "#9065b0", "#c14c8a", "#cb912f", "#7
 
 def accuracy_plot(summary: Summary) -> str:
     """Accuracy through the stages, a line for every split of the data."""
-    figure, axes = _figure(7.2, 2.9)
+    figure, axes = _figure(WIDTH_INCHES, 2.9)
     stages = list(dict.fromkeys(row.stage for row in summary.accuracies))
     for split, color in zip(("validation", "test"), (MUTED, ACCENT), strict=True):
         rows = [row for row in summary.accuracies if row.split == split]
@@ -45,7 +46,7 @@ def accuracy_plot(summary: Summary) -> str:
 def layer_plot(summary: Summary) -> str:
     """Instructions of every layer, in the order in which they run."""
     rows = summary.layers
-    figure, axes = _figure(7.2, 0.9 + 0.27 * len(rows))
+    figure, axes = _figure(WIDTH_INCHES, 0.9 + 0.27 * len(rows))
     costs = [row.instructions for row in rows]
     total = sum(costs) + summary.overhead_instructions
     labels = [f"{index:02d}  {row.operator.lower()}" for index, row in enumerate(rows)]
@@ -71,8 +72,9 @@ def layer_plot(summary: Summary) -> str:
 def arena_plot(summary: Summary) -> str:
     """The arena over time: every tensor as a rectangle from its first to its last layer."""
     from matplotlib.patches import Rectangle
+    from matplotlib.ticker import MaxNLocator
 
-    figure, axes = _figure(7.2, 3.4)
+    figure, axes = _figure(WIDTH_INCHES, 3.4)
     for index, row in enumerate(summary.arena):
         width = row.last_layer - row.first_layer + 1
         axes.add_patch(
@@ -101,6 +103,7 @@ def arena_plot(summary: Summary) -> str:
     axes.axhline(summary.arena_lower_bound_bytes, color=SECOND, linewidth=1, linestyle="--")
     axes.set_xlim(-0.75, last + 0.75)
     axes.set_ylim(0, max(1, summary.arena_bytes) * 1.08)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("layer")
     axes.set_ylabel("bytes")
     axes.set_title(
@@ -114,7 +117,7 @@ def arena_plot(summary: Summary) -> str:
 
 def region_plot(summary: Summary) -> str:
     """Flash and RAM: what occupies each region, on the scale of what is used."""
-    figure, axes = _figure(7.2, 0.9 + 0.55 * len(summary.regions))
+    figure, axes = _figure(WIDTH_INCHES, 0.9 + 0.55 * len(summary.regions))
     names: dict[str, str] = {}
     for position, region in enumerate(summary.regions):
         left = 0
@@ -143,7 +146,10 @@ def region_plot(summary: Summary) -> str:
 
 def training_plot(summary: Summary) -> str:
     """Loss and validation accuracy over the epochs of training and fine-tuning."""
-    figure, axes = _figure(7.2, 2.6)
+    from matplotlib.ticker import MaxNLocator
+
+    figure, axes = _figure(WIDTH_INCHES, 2.6)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     position = range(1, len(summary.epochs) + 1)
     axes.plot(position, [row.loss for row in summary.epochs], color=MUTED, label="loss")
     axes.set_xlabel("epoch (training, then quantization-aware fine-tuning)")
