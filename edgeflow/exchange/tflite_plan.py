@@ -1,0 +1,212 @@
+"""What a `.tflite` file of a graph will hold, before a byte of it is written.
+
+TensorFlow Lite keeps some attributes in constants (PAD, MEAN, RESHAPE) and knows no explicit
+paddings: those become a PAD before a VALID convolution, which reading folds back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeflow.errors import GraphError
+from edgeflow.exchange.tflite_padding import PaddingScheme, paddings, scheme_of
+from edgeflow.graph.ir import (
+    Conv2D,
+    DType,
+    Graph,
+    Mean,
+    NoAttributes,
+    Node,
+    OpKind,
+    Pad,
+    Pool2D,
+    Quantization,
+    Tensor,
+    Window,
+)
+
+METADATA_SCHEMA_VERSION = 1
+WEIGHTED = (OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED)
+
+
+@dataclass(frozen=True)
+class PlannedOperator:
+    """One operator of the file: its node, its operands in file order, how it says its padding."""
+
+    node: Node
+    operands: tuple[str, ...]
+    scheme: PaddingScheme
+
+
+@dataclass(frozen=True)
+class FilePlan:
+    """Tensors in file order, operators, and the metadata entry (empty: none is needed)."""
+
+    graph_name: str
+    tensors: Mapping[str, Tensor]
+    operators: tuple[PlannedOperator, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    metadata: bytes
+
+
+def plan_file(graph: Graph) -> FilePlan:
+    """Lower the graph to what a `.tflite` file can say.
+
+    Raises GraphError for pooling with paddings other than SAME or VALID: a PAD before it would
+    change its result.
+    """
+    lowering = _Lowering(graph)
+    for name in graph.inputs:
+        lowering.keep(name)
+    for node in graph.nodes:
+        lowering.add(node)
+    for name in graph.outputs:
+        lowering.keep(name)
+    return FilePlan(
+        graph.name,
+        lowering.tensors,
+        tuple(lowering.operators),
+        graph.inputs,
+        graph.outputs,
+        _metadata(graph),
+    )
+
+
+@dataclass
+class _Lowering:
+    """The file's tensors and operators while they are being collected."""
+
+    graph: Graph
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    operators: list[PlannedOperator] = field(default_factory=list)
+
+    def keep(self, name: str) -> None:
+        self.tensors.setdefault(name, self.graph.tensors[name])
+
+    def add(self, node: Node) -> None:
+        for name in node.inputs:
+            self.keep(name)
+        if node.kind in WEIGHTED:
+            self._give_bias_a_scale(node)
+        scheme = _scheme(self.graph, node)
+        if scheme is PaddingScheme.EXPLICIT:
+            node = self._split_padding(node)
+            scheme = PaddingScheme.VALID
+        operands = node.inputs + self._constant_operands(node)
+        for name in node.outputs:
+            self.keep(name)
+        self.operators.append(PlannedOperator(node, operands, scheme))
+
+    def _new(self, tensor: Tensor) -> str:
+        name = tensor.name
+        number = 1
+        while name in self.tensors or name in self.graph.tensors:
+            number += 1
+            name = f"{tensor.name}_{number}"
+        self.tensors[name] = replace(tensor, name=name)
+        return name
+
+    def _give_bias_a_scale(self, node: Node) -> None:
+        """Runtimes compare a bias's scale with input x weights; say it where the graph does not."""
+        bias = self.tensors[node.inputs[2]]
+        if bias.quantization is None:
+            quantization = bias_quantization(
+                self.graph.tensors[node.inputs[0]], self.graph.tensors[node.inputs[1]]
+            )
+            self.tensors[bias.name] = replace(bias, quantization=quantization)
+
+    def _split_padding(self, node: Node) -> Node:
+        """Put the node's paddings into a PAD before it; the node that remains is VALID."""
+        assert isinstance(node.attributes, Conv2D)
+        window = node.attributes.window
+        top, bottom, left, right = paddings(window)
+        x = self.graph.tensors[node.inputs[0]]
+        batch, height, width, channels = x.shape
+        padded = self._new(
+            replace(
+                x,
+                name=f"{node.outputs[0]}/padded",
+                shape=(batch, height + top + bottom, width + left + right, channels),
+            )
+        )
+        pads = ((0, 0), (top, bottom), (left, right), (0, 0))
+        pad = Node(padded, OpKind.PAD, (x.name,), (padded,), Pad(pads))
+        self.operators.append(
+            PlannedOperator(pad, pad.inputs + self._constant_operands(pad), PaddingScheme.VALID)
+        )
+        valid = replace(window, pad_top=0, pad_bottom=0, pad_left=0, pad_right=0)
+        return replace(
+            node,
+            inputs=(padded, *node.inputs[1:]),
+            attributes=replace(node.attributes, window=valid),
+        )
+
+    def _constant_operands(self, node: Node) -> tuple[str, ...]:
+        match node.attributes:
+            case Pad(pads=pads):
+                role, values = "paddings", np.asarray(pads, dtype=np.int32).reshape(-1, 2)
+            case Mean(axes=axes):
+                role, values = "axes", np.asarray(axes, dtype=np.int32)
+            case NoAttributes() if node.kind is OpKind.RESHAPE:
+                shape = self.graph.tensors[node.outputs[0]].shape
+                role, values = "shape", np.asarray(shape, dtype=np.int32)
+            case _:
+                return ()
+        return (self._new(_int32_constant(f"{node.outputs[0]}/{role}", values)),)
+
+
+def _int32_constant(name: str, values: NDArray[np.int32]) -> Tensor:
+    return Tensor(name, values.shape, DType.INT32, None, values)
+
+
+def bias_quantization(x: Tensor, weights: Tensor) -> Quantization:
+    """A bias's parameters: scale of the input x scale of the weights, in float32; zero point 0."""
+    assert x.quantization is not None
+    assert weights.quantization is not None
+    scale = np.float32(x.quantization.scales[0])
+    scales = tuple(float(scale * np.float32(w)) for w in weights.quantization.scales)
+    axis = None if weights.quantization.axis is None else 0
+    return Quantization(scales, (0,) * len(scales), axis)
+
+
+def _scheme(graph: Graph, node: Node) -> PaddingScheme:
+    match node.attributes:
+        case Conv2D(window=window):
+            kernel_hw = graph.tensors[node.inputs[1]].shape[1:3]
+        case Pool2D(kernel_h=kernel_h, kernel_w=kernel_w, window=window):
+            kernel_hw = (kernel_h, kernel_w)
+        case _:
+            return PaddingScheme.VALID
+    height, width = graph.tensors[node.inputs[0]].shape[1:3]
+    scheme = scheme_of(window, (height, width), (kernel_hw[0], kernel_hw[1]))
+    if scheme is PaddingScheme.EXPLICIT and isinstance(node.attributes, Pool2D):
+        raise _unwritable_pool(node, window)
+    return scheme
+
+
+def _unwritable_pool(node: Node, window: Window) -> GraphError:
+    return GraphError(
+        f"{node.kind} {node.name!r}: paddings (top, bottom, left, right) = {paddings(window)} are "
+        "neither SAME nor VALID, and TensorFlow Lite has no other padding for pooling",
+        hint="use SAME or VALID paddings for the pooling layer",
+    )
+
+
+def _metadata(graph: Graph) -> bytes:
+    """What TensorFlow Lite's schema has no field for, as JSON; empty where there is nothing."""
+    bits = {t.name: t.bits for t in graph.tensors.values() if t.is_constant and t.bits != 8}
+    names = {n.outputs[0]: n.name for n in graph.nodes if n.outputs[0] != n.name}
+    if not bits and not names:
+        return b""
+    document = {
+        "schema_version": METADATA_SCHEMA_VERSION,
+        "weight_bits": bits,
+        "node_names": names,
+    }
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
