@@ -1,9 +1,9 @@
 """The integer graph: frozen values, no behaviour.
 
 Activations are NHWC with a batch of 1 in the graph's shapes. Weights are laid out as in TensorFlow
-Lite: convolution OHWI, depthwise 1HWC (C = input channels x multiplier), dense [out, in]. Real value
-= scale * (integer - zero_point). Arithmetic is that of TensorFlow Lite's reference kernels; the
-interpreter in this room is its definition here.
+Lite: convolution OHWI, depthwise 1HWC (C = input channels x multiplier), dense [out, in]. The real
+value is scale * (integer - zero_point). Arithmetic is that of TensorFlow Lite's reference kernels;
+the interpreter in this room is its definition here.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Quantization:
 class Tensor:
     """A value of the graph; `data` is set exactly when it is a constant.
 
-    `bits` is the number of significant bits of a constant's elements (8 unless weights are narrower).
+    `bits` is the number of significant bits of a constant's elements (8 unless they are narrower).
     """
 
     name: str
@@ -83,7 +83,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Window:
-    """Kernel position attributes shared by convolutions and pooling, explicit padding in elements."""
+    """Kernel positions of convolutions and pooling; padding is explicit, in elements."""
 
     stride_h: int = 1
     stride_w: int = 1
@@ -158,11 +158,19 @@ class Softmax:
 
 @dataclass(frozen=True)
 class NoAttributes:
-    """RESHAPE, RELU, RELU6, LOGISTIC, QUANTIZE: shapes and quantization of the tensors say it all."""
+    """RESHAPE, RELU, RELU6, LOGISTIC, QUANTIZE: the tensors' shapes and quantization say it all."""
 
 
 Attributes = (
-    Conv2D | FullyConnected | Elementwise | Pool2D | Mean | Pad | Concatenation | Softmax | NoAttributes
+    Conv2D
+    | FullyConnected
+    | Elementwise
+    | Pool2D
+    | Mean
+    | Pad
+    | Concatenation
+    | Softmax
+    | NoAttributes
 )
 
 
