@@ -1,6 +1,6 @@
 """The integer constants of the operators as values; `requantize` derives them from scales.
 
-In the formulas m is `fixed_point.multiply_by_quantized_multiplier` and clamp is to the output range.
+In the formulas m is `fixed_point.multiply_by_quantized_multiplier`; clamp is to the output range.
 """
 
 from __future__ import annotations
