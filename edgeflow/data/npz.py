@@ -1,0 +1,172 @@
+"""Arrays in an .npz file, read without pickle and without trusting its headers."""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from edgeflow.data.assemble import RawData
+from edgeflow.data.dataset import Split
+from edgeflow.data.images import image_front_end, shape_images
+from edgeflow.data.options import Color, DataOptions
+from edgeflow.data.preprocessing import FrontEnd, RawFeatures
+from edgeflow.data.tree import FileTree
+from edgeflow.errors import DataError
+
+_PARTS = {
+    "train": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+}
+_ROLES = dict.fromkeys(("x", "image", "images", "data", "features"), "x") | dict.fromkeys(
+    ("y", "label", "labels", "target", "targets"), "y"
+)
+_KEYS_HINT = (
+    "use the keys x and y, or x_train, y_train, x_test, y_test (x_validation, y_validation)"
+)
+
+
+def read_npz(tree: FileTree, options: DataOptions) -> RawData:
+    """Keys of one role (x, images, data, ...; y, labels, ...), alone or with a part (x_train, ...).
+
+    x is [N, H, W, C], [N, H, W] or [N, features]; y holds integers or class names. `classes` may
+    name the classes.
+    """
+    arrays: dict[tuple[str, str], NDArray[Any]] = {}
+    names: tuple[str, ...] | None = None
+    for member in tree.names:
+        key = member.removesuffix(".npy")
+        if key in ("classes", "class_names"):
+            names = tuple(str(v) for v in _array(tree, member).reshape(-1))
+        elif (slot := _slot(key)) is not None:
+            if slot in arrays:
+                raise DataError(f"{tree.origin}: two arrays for {slot[1]} of {slot[0]}")
+            arrays[slot] = _array(tree, member)
+    parts = sorted({part for part, _ in arrays})
+    lacking = [f"{r} of {p}" for p in parts for r in "xy" if (p, r) not in arrays]
+    if lacking or "train" not in parts:
+        keys = ", ".join(name.removesuffix(".npy") for name in tree.names) or "none"
+        raise DataError(
+            f"{tree.origin}: no {lacking[0] if lacking else 'training'} array (keys: {keys})",
+            hint=_KEYS_HINT,
+        )
+    labels, classes = _labels(tree, {part: arrays[part, "y"] for part in parts}, names)
+    samples = {part: _samples(tree, part, arrays[part, "x"]) for part in parts}
+    front_end: FrontEnd = RawFeatures()
+    first = samples["train"]
+    if first.dtype == np.uint8 and first.shape[3] in (1, 3) and arrays["train", "x"].ndim > 2:
+        samples = {part: shape_images(x, options) for part, x in samples.items()}
+        height, width, channels = samples["train"].shape[1:]
+        front_end = image_front_end((height, width), channels, options)
+    elif options.image_size or options.color is not Color.AUTO:
+        raise DataError(
+            f"{tree.origin}: image_size and color are for 8-bit images of 1 or 3 channels, "
+            f"and x is {first.dtype} {first.shape}",
+            hint="leave these options out, or bring the arrays to the wanted shape",
+        )
+    return RawData(tree.name, {p: Split(samples[p], labels[p]) for p in parts}, classes, front_end)
+
+
+def _slot(key: str) -> tuple[str, str] | None:
+    """(part, role) of a key such as x, x_train, train_images; None for others."""
+    words = key.lower().split("_")
+    roles = [_ROLES[w] for w in words if w in _ROLES]
+    parts = [_PARTS[w] for w in words if w in _PARTS]
+    if len(roles) != 1 or len(parts) + 1 != len(words) or len(parts) > 1:
+        return None
+    return (parts[0] if parts else "train", roles[0])
+
+
+def _array(tree: FileTree, member: str) -> NDArray[Any]:
+    """One .npy member. The header's size must match the data before anything is allocated."""
+    data = tree.read(member)
+    where = tree.where(member)
+    stream = io.BytesIO(data)
+    try:
+        version = npy.read_magic(stream)
+        if version == (1, 0):
+            shape, fortran, dtype = npy.read_array_header_1_0(stream)
+        elif version == (2, 0):
+            shape, fortran, dtype = npy.read_array_header_2_0(stream)
+        else:
+            raise ValueError(f"version {version}")
+    except Exception as error:  # the header is parsed as Python literals and fails in many ways
+        raise DataError(
+            f"{where}: damaged array header ({error})", hint="write the file again"
+        ) from error
+    if dtype.hasobject or dtype.names is not None:
+        raise DataError(
+            f"{where}: holds Python objects or records ({dtype}), which are not read",
+            hint="save plain numeric arrays (numpy.savez with allow_pickle=False)",
+        )
+    start = stream.tell()
+    expected = math.prod(shape) * dtype.itemsize
+    if any(n < 0 for n in shape) or expected != len(data) - start:
+        raise DataError(
+            f"{where}: shape {shape} of {dtype} needs {expected} bytes, {len(data) - start} follow",
+            hint="the file is truncated or damaged",
+        )
+    if dtype.itemsize == 0:
+        return np.zeros(shape, dtype=dtype)
+    flat = np.frombuffer(data, dtype=dtype, offset=start)
+    return flat.reshape(shape, order="F" if fortran else "C")
+
+
+def _samples(tree: FileTree, part: str, x: NDArray[Any]) -> NDArray[Any]:
+    if x.dtype == bool:
+        x = x.astype(np.uint8)
+    elif x.dtype.kind in "iu" and x.dtype != np.uint8:
+        fits = x.size > 0 and x.min() >= 0 and x.max() <= 255
+        x = x.astype(np.uint8 if fits else np.float32)
+    elif x.dtype.kind == "f":
+        with np.errstate(over="ignore"):  # the infinity is reported with its index later
+            x = x.astype(np.float32)
+    if x.dtype.kind not in "uf" or x.ndim not in (2, 3, 4):
+        raise DataError(
+            f"{tree.origin}: {part} x has shape {x.shape} and type {x.dtype}",
+            hint="x must be numeric, [N, H, W, C], [N, H, W] or [N, features]",
+        )
+    if x.ndim == 4 and x.shape[1] in (1, 3) and x.shape[3] not in (1, 3) and x.shape[2] > 4:
+        raise DataError(
+            f"{tree.origin}: {part} x has shape {x.shape}, which looks like [N, C, H, W]",
+            hint="transpose to [N, H, W, C]",
+        )
+    shape = {2: (len(x), 1, 1, *x.shape[1:]), 3: (*x.shape, 1), 4: x.shape}[x.ndim]
+    return np.ascontiguousarray(x).reshape(shape)
+
+
+def _labels(
+    tree: FileTree, y: dict[str, NDArray[Any]], names: tuple[str, ...] | None
+) -> tuple[dict[str, NDArray[np.int64]], tuple[str, ...]]:
+    y = {part: v[:, 0] if v.ndim == 2 and v.shape[1] == 1 else v for part, v in y.items()}
+    for part, values in y.items():
+        if values.ndim != 1 or not values.size or values.dtype.kind not in "iuU":
+            raise DataError(
+                f"{tree.origin}: {part} y has shape {values.shape} and type {values.dtype}",
+                hint="y must hold one integer or class name a sample; take argmax of one-hot rows",
+            )
+    if any(values.dtype.kind == "U" for values in y.values()):
+        strings = {part: values.astype(str) for part, values in y.items()}
+        found = tuple(sorted({str(v) for values in strings.values() for v in np.unique(values)}))
+        index = {name: i for i, name in enumerate(found)}
+        return {
+            part: np.array([index[str(v)] for v in values], dtype=np.int64)
+            for part, values in strings.items()
+        }, found
+    if names is None:
+        largest = max(int(values.max()) for values in y.values())
+        if largest >= sum(len(values) for values in y.values()):
+            raise DataError(
+                f"{tree.origin}: label {largest} is larger than the number of samples",
+                hint="number the classes from 0 without gaps",
+            )
+        names = tuple(str(n) for n in range(largest + 1))
+    limits = np.iinfo(np.int64)
+    return {p: v.clip(limits.min, limits.max).astype(np.int64) for p, v in y.items()}, names
