@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -120,7 +121,7 @@ class Target(_Value):
             if not any(region.kind is kind for region in self.memory):
                 raise ValueError(f"memory: no region of kind '{kind}'")
         ordered = sorted(self.memory, key=lambda region: region.origin)
-        for low, high in zip(ordered, ordered[1:], strict=False):
+        for low, high in pairwise(ordered):
             if low.origin + low.size_bytes > high.origin:
                 raise ValueError(f"memory: regions '{low.name}' and '{high.name}' overlap")
         kinds = [operator.kind for operator in self.operators]

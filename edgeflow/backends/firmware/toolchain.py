@@ -1,0 +1,225 @@
+"""From generated C to a linked image for a target, or to a library for this host."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files as resource_files
+from pathlib import Path
+
+from edgeflow.backends.firmware.compiler import CompilerError, run_compiler
+from edgeflow.backends.firmware.image import FirmwareImage, read_image
+from edgeflow.backends.firmware.source import SourceTree
+from edgeflow.errors import DoesNotFitError, ToolFailedError
+from edgeflow.targets.schema import MemoryKind, MemoryRegion, Target
+
+LINKER_SCRIPT = "boot/link.ld"
+
+_BOOT_SOURCES = ("edgeflow_boot.h", "string.h", "startup.c", "harness.c", "memory.c")
+_COMPILE_FLAGS = (
+    "-std=c99",
+    "-ffreestanding",
+    "-ffunction-sections",
+    "-fdata-sections",
+    "-fno-lto",
+    "-fno-pic",
+    "-fno-stack-protector",
+    "-fomit-frame-pointer",
+    "-fno-unwind-tables",
+    "-fno-asynchronous-unwind-tables",
+    "-fno-sanitize=all",
+    "-fno-ident",
+    "-g0",
+    "-I.",
+    "-Iboot",
+)
+_LINK_FLAGS = ("-Wl,--gc-sections", "-Wl,--build-id=none", "-Wl,-z,max-page-size=4096", "-fno-lto")
+_HOST_FLAGS = ("-std=c99", "-O2", "-fPIC", "-fno-lto", "-fno-sanitize=all", "-g0", "-I.")
+_REGION_OVERFLOW = re.compile(r"will not fit in region")
+_LARGEST_LINK_BYTES = 0x10000000
+_ERROR_LINES = 12
+
+
+@dataclass(frozen=True)
+class HostLibrary:
+    """The model as a shared library of this host: the file and its buffer sizes in bytes."""
+
+    library: bytes
+    suffix: str
+    input_bytes: int
+    output_bytes: int
+
+
+def firmware_files(source: SourceTree, target: Target) -> dict[str, str]:
+    """What the image is built from: the model's C, startup code, harness, linker script."""
+    boot = {f"boot/{name}": _boot_text(name) for name in _BOOT_SOURCES}
+    script = render_linker_script(target, *_placement(target))
+    return {**source.files, **boot, LINKER_SCRIPT: script}
+
+
+def render_linker_script(target: Target, flash: MemoryRegion, ram: MemoryRegion) -> str:
+    """The linker script that places firmware in `flash` and `ram`."""
+    from jinja2 import Environment, StrictUndefined
+
+    template = Environment(undefined=StrictUndefined, keep_trailing_newline=True).from_string(
+        _boot_text("link.ld.j2")
+    )
+    return template.render(
+        target_name=target.name,
+        flash_origin=flash.origin,
+        flash_bytes=flash.size_bytes,
+        ram_origin=ram.origin,
+        ram_bytes=ram.size_bytes,
+        stack_bytes=stack_bytes(target),
+    )
+
+
+def stack_bytes(target: Target) -> int:
+    """The stack that the image reserves: the target's, rounded up to the ABI's 8 bytes."""
+    return (target.firmware.stack_bytes + 7) // 8 * 8
+
+
+def build_image(source: SourceTree, target: Target) -> FirmwareImage:
+    """Cross-compile and link a model for a target. The same inputs give the same bytes everywhere.
+
+    Raises DoesNotFitError with the figures of every region when the target's memory is too small,
+    ToolFailedError with the compiler's first errors when the C does not compile, MissingToolError
+    when the compiler is not installed.
+    """
+    with tempfile.TemporaryDirectory(prefix="edgeflow-build-") as name:
+        directory = Path(name)
+        _write_files(directory, firmware_files(source, target))
+        objects = [_compile(directory, path, target) for path in _c_files(source)]
+        objects += [
+            _compile(directory, f"boot/{p}", target) for p in _BOOT_SOURCES if p[-2:] == ".c"
+        ]
+        try:
+            elf = _link(directory, objects, target, LINKER_SCRIPT)
+        except CompilerError as error:
+            if not _REGION_OVERFLOW.search(error.output):
+                raise _tool_failed("Linking the firmware failed", error) from error
+            raise _does_not_fit(
+                _link_oversized(directory, objects, source, target), target
+            ) from None
+    return read_image(elf, source.layers, source.input_bytes, source.output_bytes)
+
+
+def build_host_library(source: SourceTree) -> HostLibrary:
+    """Compile the same C as a shared library of this host.
+
+    Raises ToolFailedError with the compiler's first errors, MissingToolError without a compiler.
+    """
+    suffix = ".dll" if os.name == "nt" else ".so"
+    with tempfile.TemporaryDirectory(prefix="edgeflow-build-") as name:
+        directory = Path(name)
+        _write_files(directory, source.files)
+        output = f"model{suffix}"
+        try:
+            run_compiler(["-shared", *_HOST_FLAGS, "-o", output, *_c_files(source)], directory)
+        except CompilerError as error:
+            raise _tool_failed("Compiling the model for this host failed", error) from error
+        library = (directory / output).read_bytes()
+    return HostLibrary(library, suffix, source.input_bytes, source.output_bytes)
+
+
+def _placement(target: Target) -> tuple[MemoryRegion, MemoryRegion]:
+    return target.region(MemoryKind.FLASH), target.region(MemoryKind.RAM)
+
+
+def _c_files(source: SourceTree) -> list[str]:
+    return sorted(path for path in source.files if path.endswith(".c"))
+
+
+def _write_files(directory: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        path = directory / name
+        if not path.resolve().is_relative_to(directory.resolve()):
+            raise ToolFailedError(
+                f"The generated source names a file outside its folder: {name!r}.",
+                hint="Report this as a defect of the code generator.",
+            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _machine_flags(target: Target) -> list[str]:
+    return ["-target", target.toolchain.triple, f"-mcpu={target.toolchain.cpu}"]
+
+
+def _compile(directory: Path, path: str, target: Target) -> str:
+    output = f"{path}.o"
+    builtin = ["-fno-builtin"] if path == "boot/memory.c" else []
+    arguments = [
+        *_machine_flags(target),
+        *_COMPILE_FLAGS,
+        *target.toolchain.flags,
+        *builtin,
+        "-c",
+        path,
+        "-o",
+        output,
+    ]
+    try:
+        run_compiler(arguments, directory)
+    except CompilerError as error:
+        raise _tool_failed(f"Compiling {path} for {target.name} failed", error) from error
+    return output
+
+
+def _link(directory: Path, objects: list[str], target: Target, script: str) -> bytes:
+    arguments = [*_machine_flags(target), *target.toolchain.flags, *_LINK_FLAGS]
+    run_compiler([*arguments, f"-Wl,-T,{script}", "-o", "firmware.elf", *objects], directory)
+    return (directory / "firmware.elf").read_bytes()
+
+
+def _link_oversized(
+    directory: Path, objects: list[str], source: SourceTree, target: Target
+) -> FirmwareImage:
+    """The image as it would be with memory enough: what tells by how much it does not fit."""
+    flash, ram = (
+        region.model_copy(update={"size_bytes": min(_LARGEST_LINK_BYTES, 2**32 - region.origin)})
+        for region in _placement(target)
+    )
+    _write_files(directory, {"oversized.ld": render_linker_script(target, flash, ram)})
+    try:
+        elf = _link(directory, objects, target, "oversized.ld")
+    except CompilerError as error:
+        raise _tool_failed("Linking the firmware failed", error) from error
+    return read_image(elf, source.layers, source.input_bytes, source.output_bytes)
+
+
+def _does_not_fit(image: FirmwareImage, target: Target) -> DoesNotFitError:
+    flash, ram = _placement(target)
+    needs = ((flash, image.flash_bytes), (ram, image.ram_bytes + image.stack_bytes))
+    parts = [
+        f"{region.kind} '{region.name}': {needed} bytes needed, {region.size_bytes} available, "
+        + (
+            f"over by {needed - region.size_bytes}"
+            if needed > region.size_bytes
+            else f"{region.size_bytes - needed} left"
+        )
+        for region, needed in needs
+    ]
+    return DoesNotFitError(
+        f"The firmware does not fit {target.name}. {'; '.join(parts)}"
+        f" (RAM counts {image.stack_bytes} bytes of stack).",
+        hint="Use a smaller network or a target with more memory.",
+    )
+
+
+def _tool_failed(what: str, error: CompilerError) -> ToolFailedError:
+    lines = [line for line in error.output.splitlines() if line.strip()]
+    errors = [line for line in lines if "error:" in line] or lines
+    return ToolFailedError(
+        f"{what}:\n" + "\n".join(errors[:_ERROR_LINES]),
+        hint="Report this as a defect unless the source was edited.",
+    )
+
+
+@cache
+def _boot_text(name: str) -> str:
+    return (resource_files("edgeflow.backends.firmware") / "boot" / name).read_text("utf-8")
