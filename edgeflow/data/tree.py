@@ -36,6 +36,11 @@ class FileTree:
     folders: tuple[str, ...]
     read: Callable[[str], bytes]
 
+    @property
+    def name(self) -> str:
+        """Name of the folder or archive without its path."""
+        return Path(self.origin).resolve().name
+
     def where(self, name: str) -> str:
         """How messages name a file of this tree."""
         return f"{self.origin}/{name}"
@@ -113,7 +118,7 @@ def _folder(root: Path, max_bytes: int) -> FileTree:
 
 def _zip(archive: zipfile.ZipFile, path: Path, max_bytes: int) -> FileTree:
     members = archive.infolist()
-    _check_names(path, [m.filename for m in members])
+    _check_names(path, [m.orig_filename for m in members])
     for member in members:
         mode = member.external_attr >> 16
         if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
@@ -123,21 +128,26 @@ def _zip(archive: zipfile.ZipFile, path: Path, max_bytes: int) -> FileTree:
                 f"{path}: member {member.filename!r} is encrypted",
                 hint="write it without a password",
             )
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise DataError(
+                f"{path}: member {member.filename!r} uses compression method {member.compress_type}",
+                hint="write the zip with deflate, which every tool has",
+            )
     size = path.stat().st_size
     total = sum(m.file_size for m in members)
     _check_size(path, total, size, max_bytes)
     if sum(m.compress_size for m in members) > size:
         raise DataError(f"{path}: members overlap inside the archive; it looks like a zip bomb")
-    by_name = {m.filename: m for m in members if not m.is_dir()}
+    by_name = {str(PurePosixPath(m.filename)): m for m in members if not m.is_dir()}
 
     def read(name: str) -> bytes:
         try:
             with archive.open(by_name[name]) as file:
                 return file.read(by_name[name].file_size + 1)
-        except (zipfile.BadZipFile, EOFError, zlib.error, OSError, NotImplementedError) as error:
+        except (zipfile.BadZipFile, EOFError, zlib.error, OSError) as error:
             raise DataError(
                 f"{path}: member {name!r} cannot be read ({error})",
-                hint="fetch or write the archive again (stored or deflate compression)",
+                hint="fetch or write the archive again",
             ) from error
 
     folders = {str(p) for m in members for p in _parents(m.filename)}
@@ -171,25 +181,32 @@ def _tar_gz(path: Path, max_bytes: int) -> FileTree:
             tarfile.open(fileobj=_Capped(source, path, limit), mode="r|") as archive,
         ):
             for member in archive:
+                name = str(PurePosixPath(member.name))
+                if member.isdir() and name == ".":
+                    continue
                 _check_names(path, [member.name])
                 folders |= {str(p) for p in _parents(member.name)}
                 if member.isdir():
-                    folders.add(member.name)
+                    folders.add(name)
                 elif not member.isreg():
-                    raise _hostile(path, member.name, "is a link or a device")
-                elif member.name in contents:
-                    raise _hostile(path, member.name, "occurs twice")
+                    raise _hostile(path, name, "is a link or a device")
+                elif name in contents:
+                    raise _hostile(path, name, "occurs twice")
                 else:
-                    file = archive.extractfile(member)
-                    assert file is not None
-                    contents[member.name] = file.read()
-                    if len(contents[member.name]) != member.size:
-                        raise DataError(f"{path}: truncated inside member {member.name!r}")
+                    contents[name] = _member(archive, member, path)
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         raise DataError(
             f"{path}: damaged tar.gz archive ({error})", hint="fetch or write the file again"
         ) from error
     return FileTree(str(path), _visible(contents), _visible(folders), contents.__getitem__)
+
+
+def _member(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> bytes:
+    file = archive.extractfile(member)
+    data = file.read() if file is not None else b""
+    if len(data) != member.size:
+        raise DataError(f"{path}: truncated inside member {member.name!r}")
+    return data
 
 
 def _check_names(path: Path, names: Iterable[str]) -> None:
@@ -203,7 +220,7 @@ def _check_names(path: Path, names: Iterable[str]) -> None:
         if name in seen:
             raise _hostile(path, name, "occurs twice")
         seen.add(name)
-        if name.lower().endswith(ARCHIVE_SUFFIXES) and "idx" not in name.lower():
+        if name.lower().endswith(ARCHIVE_SUFFIXES) and not name.endswith("-ubyte.gz"):
             raise DataError(
                 f"{path}: member {name!r} is itself an archive",
                 hint="unpack it, and give the folder or an archive of plain files",
