@@ -130,7 +130,7 @@ def _zip(archive: zipfile.ZipFile, path: Path, max_bytes: int) -> FileTree:
             )
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise DataError(
-                f"{path}: member {member.filename!r} uses compression method {member.compress_type}",
+                f"{path}: member {member.filename!r} uses compression {member.compress_type}",
                 hint="write the zip with deflate, which every tool has",
             )
     size = path.stat().st_size
