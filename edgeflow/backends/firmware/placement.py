@@ -1,9 +1,9 @@
 """Offsets for blocks with lifetimes (dynamic storage allocation).
 
-Greedy orders first; where none of them meets the lower bound, a branch and bound over the orders in
-which blocks are stacked. Some optimal assignment is always found by taking the blocks in the order of
-their offsets and putting each at the lowest place that is free, so that search is exact when it ends
-within its limit. Deterministic: the limit counts trials, not time.
+Greedy orders first; where none of them meets the lower bound, a branch and bound over the orders
+in which blocks are stacked. Some optimal assignment is always found by taking the blocks in the
+order of their offsets and putting each at the lowest place that is free, so that search is exact
+when it ends within its limit. Deterministic: the limit counts trials, not time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SEARCH_LIMIT_TRIALS = 100_000
 
 @dataclass(frozen=True)
 class Block:
-    """Bytes that must not move or be overwritten from step `first` to step `last`, both included."""
+    """Bytes that must not move or be overwritten from step `first` to `last`, both included."""
 
     size_bytes: int
     first: int

@@ -1,7 +1,7 @@
 """The static memory plan: where in one arena each tensor lives, and how good that is.
 
-Tensors that share storage form a block: RESHAPE aliases its input, and an element-by-element operator
-may write onto an input that dies there. Blocks get offsets from `placement`.
+Tensors that share storage form a block: RESHAPE aliases its input, and an element-by-element
+operator may write onto an input that dies there. Blocks get offsets from `placement`.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class MemoryPlan:
     """Offsets in one arena, in bytes; `arena_bytes` is never below `lower_bound_bytes`.
 
     `live` holds, per step (index into the graph's nodes), the tensors that must be in RAM while the
-    node runs; `peak_tensors` is that of the step which sets the lower bound. `proven_optimal` is set
-    where no assignment of offsets for these blocks can be smaller.
+    node runs; `peak_tensors` is that of the step which sets the lower bound. `proven_optimal` is
+    set where no assignment of offsets for these blocks can be smaller.
     """
 
     offset_bytes: Mapping[str, int]

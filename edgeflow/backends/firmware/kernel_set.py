@@ -1,0 +1,120 @@
+"""The seam between the code generator and the operators' implementations: one kernel set per ISA.
+
+A kernel set says how each operator becomes calls of C functions, which files hold those
+functions and what they need. The generator knows nothing else about kernels; adding an ISA is
+adding an entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from types import MappingProxyType
+
+import numpy as np
+
+from edgeflow.backends.firmware.c_text import ConstantArray, CType, Expression, Value
+from edgeflow.errors import UnknownNameError
+from edgeflow.graph.ir import Graph, Node, OpKind, Tensor
+from edgeflow.targets.schema import KernelSet
+
+
+@dataclass(frozen=True)
+class KernelCall:
+    """`function(&layer, arguments...)` with `layer` a constant struct of type `layer_type`.
+
+    `sources` names the kernel set's C files to compile; their headers follow from their includes.
+    """
+
+    function: str
+    layer_type: str
+    layer: Mapping[str, Value]
+    arguments: tuple[Expression, ...]
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RenderedLayer:
+    """What one node becomes. No calls: the node needs no code (RESHAPE in place)."""
+
+    calls: tuple[KernelCall, ...]
+    constants: tuple[ConstantArray, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class LayerContext:
+    """A node with all that its rendering may ask for."""
+
+    graph: Graph
+    node: Node
+    prefix: str
+    offset_bytes: Mapping[str, int]
+    scratch_offset_bytes: int | None
+
+    def tensor(self, name: str) -> Tensor:
+        """The tensor of that name."""
+        return self.graph.tensors[name]
+
+    @property
+    def output(self) -> Tensor:
+        """The node's output tensor."""
+        return self.graph.tensors[self.node.outputs[0]]
+
+    def input(self, index: int) -> Tensor:
+        """The node's input tensor at a position."""
+        return self.graph.tensors[self.node.inputs[index]]
+
+    def constant(self, role: str, element: CType, values: object, what: str) -> ConstantArray:
+        """A constant array of this layer, named after it and its role."""
+        flat = np.asarray(values, dtype=np.int64).reshape(-1)
+        typed = flat.astype(np.int8) if element is CType.INT8 else flat.astype(np.int32)
+        return ConstantArray(f"{self.prefix}_{role}", element, typed, what)
+
+    def place(self, name: str) -> Expression:
+        """Where in the arena a tensor lives."""
+        return Expression(f"&edgeflow_arena[{self.offset_bytes[name]}]")
+
+
+Renderer = Callable[[LayerContext], RenderedLayer]
+
+
+def _no_scratch(graph: Graph, node: Node) -> int:
+    return 0
+
+
+@dataclass(frozen=True)
+class KernelLibrary:
+    """One kernel set: `folder` below `kernels/` holds its C files.
+
+    `scratch_bytes(graph, node)` is the working memory that a node's kernel wants in the arena.
+    """
+
+    folder: str
+    renderers: Mapping[OpKind, Renderer]
+    scratch_bytes: Callable[[Graph, Node], int] = _no_scratch
+    alignment_bytes: int = 4
+
+    def source(self, file_name: str) -> str:
+        """The text of one of its C files or headers."""
+        root = files("edgeflow.backends.firmware") / "kernels" / self.folder
+        return (root / file_name).read_text(encoding="utf-8")
+
+
+def library(kernel_set: KernelSet) -> KernelLibrary:
+    """The implementation of a kernel set.
+
+    Raises:
+        UnknownNameError: this version has no kernels of that name.
+    """
+    from edgeflow.backends.firmware import portable_c
+
+    libraries: Mapping[KernelSet, KernelLibrary] = MappingProxyType(
+        {KernelSet.PORTABLE_C: KernelLibrary("portable_c", portable_c.RENDERERS)}
+    )
+    if kernel_set not in libraries:
+        raise UnknownNameError(
+            f"there are no kernels for the kernel set '{kernel_set}'",
+            hint=f"Known kernel sets: {', '.join(libraries)}.",
+        )
+    return libraries[kernel_set]
