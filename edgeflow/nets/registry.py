@@ -24,17 +24,24 @@ if TYPE_CHECKING:
 
 
 def small(shape: ShapeHWC, outputs: int) -> NetworkSpec:
-    """The default: 3x3 convolutions, halving to about 4x4 while channels double up to 64."""
+    """The default: 3x3 convolutions, halving to about 4x4 while channels double up to 64.
+
+    Sides above 40 are halved by the first convolution already; a side of 1 gets no window.
+    """
     height, width, _ = shape
+    kernel = (3 if height > 1 else 1, 3 if width > 1 else 1)
     channels = 8 if height * width <= 256 else 16
-    cells: list[Convolution | GlobalAveragePool | Logits] = [Convolution(channels=channels)]
-    while max(height, width) > 4:
-        stride = (2 if height > 4 else 1, 2 if width > 4 else 1)
+    stride = (2 if height > 40 else 1, 2 if width > 40 else 1)
+    cells: list[Convolution | GlobalAveragePool | Logits] = []
+    while True:
+        cells.append(Convolution(channels=channels, kernel=kernel, stride=stride))
         height, width = -(-height // stride[0]), -(-width // stride[1])
+        if max(height, width) <= 4:
+            break
+        stride = (2 if height > 4 else 1, 2 if width > 4 else 1)
         channels = min(64, 2 * channels)
-        cells.append(Convolution(channels=channels, stride=stride))
     cells += [
-        Convolution(channels=min(64, 2 * channels)),
+        Convolution(channels=min(64, 2 * channels), kernel=kernel),
         GlobalAveragePool(),
         Logits(units=outputs),
     ]

@@ -13,7 +13,7 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
 
 from edgeflow.data.dataset import Dataset, Split, prepare
-from edgeflow.errors import TrainingError
+from edgeflow.errors import ModelError, TrainingError
 from edgeflow.nets.layout import network_input
 from edgeflow.progress import Progress, ProgressEvent, silent
 from edgeflow.train.augment import AUGMENTATIONS
@@ -58,7 +58,8 @@ def fit(
     """Train a copy of `network` with cross-entropy and AdamW; one progress event for each epoch.
 
     The epoch with the highest validation accuracy is kept (then lowest loss, then earliest); the
-    test part is never looked at. Raises TrainingError when loss or weights stop being finite.
+    test part is never looked at. Raises TrainingError when the loss stops being finite, ModelError
+    when the network does not suit the data.
     """
     train = _samples(dataset, dataset.train)
     validation = _samples(dataset, dataset.validation)
@@ -131,7 +132,8 @@ def _train_epoch(
         value = loss.item()
         if not math.isfinite(value):
             mean = total / seen if seen else math.nan
-            raise diverged(epoch, step, value, mean, float(optimizer.param_groups[0]["lr"]))
+            rate = float(optimizer.param_groups[0]["lr"])
+            raise _diverged(epoch, step, value, mean, rate)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -148,16 +150,14 @@ def _validate(
         outputs = torch.cat([network(batch) for batch in validation.x.split(256)])
     loss = functional.cross_entropy(outputs, validation.y).item()
     if not math.isfinite(loss):
-        raise diverged(epoch, 0, loss, math.nan, rate)
+        raise _diverged(epoch, 0, loss, math.nan, rate)
     return loss, (outputs.argmax(dim=1) == validation.y).double().mean().item()
 
 
-def diverged(epoch: int, step: int, loss: float, mean_before: float, rate: float) -> TrainingError:
+def _diverged(epoch: int, step: int, loss: float, mean_before: float, rate: float) -> TrainingError:
     """The error for a loss that is not finite, with the most likely cause."""
     where = f"epoch {epoch}, step {step}" if step else f"validation after epoch {epoch}"
-    before = (
-        "" if math.isnan(mean_before) else f"; mean loss of the epoch before it {mean_before:.3g}"
-    )
+    before = "" if math.isnan(mean_before) else f"; mean loss before it {mean_before:.3g}"
     if epoch == 1 and step == 1:
         cause = "the untrained network already overflows: check the scaling of the data"
     else:
@@ -171,7 +171,7 @@ def _check_start(network: nn.Module, train: _Samples, classes: int, progress: Pr
     with torch.no_grad():
         outputs = probe(train.x[:256])
     if outputs.ndim != 2 or outputs.shape[1] != classes:
-        raise TrainingError(
+        raise ModelError(
             f"the network gives outputs of shape {tuple(outputs.shape)} and the data has "
             f"{classes} classes",
             hint=f"the last layer must give [N, {classes}] logits",
