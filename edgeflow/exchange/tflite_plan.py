@@ -25,13 +25,11 @@ from edgeflow.graph.ir import (
     OpKind,
     Pad,
     Pool2D,
-    Quantization,
     Tensor,
     Window,
 )
 
 METADATA_SCHEMA_VERSION = 1
-WEIGHTED = (OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED)
 
 
 @dataclass(frozen=True)
@@ -92,8 +90,6 @@ class _Lowering:
     def add(self, node: Node) -> None:
         for name in node.inputs:
             self.keep(name)
-        if node.kind in WEIGHTED:
-            self._give_bias_a_scale(node)
         scheme = _scheme(self.graph, node)
         if scheme is PaddingScheme.EXPLICIT:
             node = self._split_padding(node)
@@ -111,15 +107,6 @@ class _Lowering:
             name = f"{tensor.name}_{number}"
         self.tensors[name] = replace(tensor, name=name)
         return name
-
-    def _give_bias_a_scale(self, node: Node) -> None:
-        """Runtimes compare a bias's scale with input x weights; say it where the graph does not."""
-        bias = self.tensors[node.inputs[2]]
-        if bias.quantization is None:
-            quantization = bias_quantization(
-                self.graph.tensors[node.inputs[0]], self.graph.tensors[node.inputs[1]]
-            )
-            self.tensors[bias.name] = replace(bias, quantization=quantization)
 
     def _split_padding(self, node: Node) -> Node:
         """Put the node's paddings into a PAD before it; the node that remains is VALID."""
@@ -163,16 +150,6 @@ class _Lowering:
 
 def _int32_constant(name: str, values: NDArray[np.int32]) -> Tensor:
     return Tensor(name, values.shape, DType.INT32, None, values)
-
-
-def bias_quantization(x: Tensor, weights: Tensor) -> Quantization:
-    """A bias's parameters: scale of the input x scale of the weights, in float32; zero point 0."""
-    assert x.quantization is not None
-    assert weights.quantization is not None
-    scale = np.float32(x.quantization.scales[0])
-    scales = tuple(float(scale * np.float32(w)) for w in weights.quantization.scales)
-    axis = None if weights.quantization.axis is None else 0
-    return Quantization(scales, (0,) * len(scales), axis)
 
 
 def _scheme(graph: Graph, node: Node) -> PaddingScheme:
