@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeflow.backends.firmware.image import FirmwareImage
 from edgeflow.errors import DataError
 from edgeflow.figures import FigureKind
 
 INVOKE_SYMBOL = "edgeflow_invoke"
+
+Artifact = TypeVar("Artifact", contravariant=True)
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,14 @@ class DeviceRun:
     source: str
 
 
-class Device(Protocol):
-    """Where an image runs."""
+class Device(Protocol[Artifact]):
+    """Where an artifact runs: a firmware image, or a library of this host."""
 
-    def run(self, image: FirmwareImage, inputs: NDArray[np.int8], limits: RunLimits) -> DeviceRun:
-        """Run one inference for each of the N inputs, int8 [N, ...] of the image's input size.
+    def run(self, artifact: Artifact, /, inputs: NDArray[np.int8], limits: RunLimits) -> DeviceRun:
+        """Run one inference for each of the N inputs, int8 [N, ...] of its input size.
 
         Raises DeviceFaultError with the place of a fault, DeviceTimeoutError beyond a limit,
-        DataError when the inputs are not what the image takes.
+        DataError when the inputs are not what the artifact takes.
         """
         ...
 

@@ -1,0 +1,75 @@
+"""What went wrong on the emulated core, in words: where, why, and what was accessed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from edgeflow.backends.firmware.image import FirmwareImage
+from edgeflow.errors import DeviceFaultError
+
+_OVERFLOW_REACH_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class BadAccess:
+    """An access that the memory map does not allow: unicorn's kind of access, address, bytes."""
+
+    access: int
+    address: int
+    size_bytes: int
+
+
+def describe_fault(
+    uc: Any, image: FirmwareImage, error: Exception, bad_access: BadAccess | None
+) -> DeviceFaultError:
+    """The fault at which the emulator stopped, with program counter, function and address."""
+    from unicorn import arm_const
+
+    pc = uc.reg_read(arm_const.UC_ARM_REG_PC)
+    symbol = image.symbol_at(pc)
+    where = f"at {pc:#010x}" + (f" in {symbol.name}+{pc - symbol.address:#x}" if symbol else "")
+    sp = uc.reg_read(arm_const.UC_ARM_REG_SP)
+    if bad_access is None:
+        return DeviceFaultError(
+            f"The firmware faulted {where}: {_reason(error)}.",
+            hint="Report this as a defect unless the source was edited.",
+        )
+    if _is_stack_overflow(image, sp, bad_access):
+        return DeviceFaultError(
+            f"The firmware overflowed its stack of {image.stack_bytes} bytes {where}: access to "
+            f"{bad_access.address:#010x}, stack pointer {sp:#010x}.",
+            hint="Raise firmware.stack_bytes of the target.",
+        )
+    return DeviceFaultError(
+        f"The firmware faulted {where}: {_verb(bad_access.access)} {bad_access.size_bytes} bytes "
+        f"at {bad_access.address:#010x}, which the target does not allow.",
+        hint="Report this as a defect unless the source was edited.",
+    )
+
+
+def _is_stack_overflow(image: FirmwareImage, sp: int, bad_access: BadAccess) -> bool:
+    bottom = image.symbols["edgeflow_stack_bottom"].address
+    return sp < bottom or 0 < bottom - bad_access.address <= min(
+        _OVERFLOW_REACH_BYTES, bottom - sp + image.stack_bytes
+    )
+
+
+def _reason(error: Exception) -> str:
+    from unicorn import unicorn_const
+
+    reasons = {
+        unicorn_const.UC_ERR_INSN_INVALID: "undefined instruction",
+        unicorn_const.UC_ERR_EXCEPTION: "exception (undefined instruction, SVC or breakpoint)",
+    }
+    return reasons.get(getattr(error, "errno", -1), str(error))
+
+
+def _verb(access: int) -> str:
+    from unicorn import unicorn_const
+
+    if access in (unicorn_const.UC_MEM_FETCH_UNMAPPED, unicorn_const.UC_MEM_FETCH_PROT):
+        return "executing"
+    if access in (unicorn_const.UC_MEM_WRITE_UNMAPPED, unicorn_const.UC_MEM_WRITE_PROT):
+        return "writing"
+    return "reading"

@@ -1,0 +1,239 @@
+"""An emulated Cortex-M that boots the real image, with exact instruction counts and stack use.
+
+The image lies in flash that is read and executed but never written, RAM ends where the target's RAM
+ends and cannot be executed, and nothing else is mapped: every access elsewhere is a fault.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeflow.backends.firmware.image import FirmwareImage
+from edgeflow.devices.block_counter import BlockCounter, CounterState
+from edgeflow.devices.device import (
+    INVOKE_SYMBOL,
+    DeviceRun,
+    LayerInstructions,
+    RunLimits,
+    flat_inputs,
+)
+from edgeflow.devices.faults import BadAccess, describe_fault
+from edgeflow.errors import DeviceFaultError, DeviceTimeoutError, TargetFileError
+from edgeflow.figures import FigureKind
+from edgeflow.targets.schema import MemoryKind, MemoryRegion, Target
+
+_PAGE_BYTES = 4096
+_PAINT = 0xC5A55A3C
+_THUMB = 1
+
+
+class UnicornMcu:
+    """The emulated microcontroller of a target; every `run` starts from reset."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    def run(self, image: FirmwareImage, inputs: NDArray[np.int8], limits: RunLimits) -> DeviceRun:
+        """Boot the image and run one inference for each input; see `Device.run`."""
+        import unicorn
+
+        rows = flat_inputs(inputs, image.input_bytes)
+        outputs = np.empty((len(rows), image.output_bytes), dtype=np.int8)
+        counts = np.empty((len(rows), 1 + len(image.layers)), dtype=np.int64)
+        session = _Session(self._target, image, limits)
+        with session.deadline():
+            session.boot()
+            for index, row in enumerate(rows):
+                outputs[index] = session.infer(row)
+                counts[index] = session.counter.row()
+        names = [(INVOKE_SYMBOL, ""), *((s.symbol, s.node_name) for s in image.layers)]
+        return DeviceRun(
+            outputs=outputs,
+            instructions=counts.sum(axis=1),
+            layers=tuple(
+                LayerInstructions(symbol, node_name, counts[:, i].copy())
+                for i, (symbol, node_name) in enumerate(names)
+            ),
+            stack_bytes=session.stack_high_water_bytes(),
+            kind=FigureKind.SIMULATED,
+            source=f"{self._target.core.name} emulated by unicorn {unicorn.__version__}",
+        )
+
+
+class _Session:
+    """One emulator with one image, from reset on."""
+
+    def __init__(self, target: Target, image: FirmwareImage, limits: RunLimits) -> None:
+        self._target = target
+        self._image = image
+        self._limits = limits
+        self._uc = _emulator(target)
+        self._bad_access: BadAccess | None = None
+        self._map(target, image)
+        self._watch_accesses()
+        self.counter = BlockCounter(self._uc, image)
+        self._stack_bottom = self._address("edgeflow_stack_bottom")
+        self._exchange = self._address("edgeflow_exchange")
+        self._input = 0
+        self._output = 0
+
+    def boot(self) -> None:
+        """Reset: paint the stack, load stack pointer and program counter, run to the exchange."""
+        from unicorn import arm_const
+
+        words = self._image.stack_bytes // 4
+        self._uc.mem_write(self._stack_bottom, struct.pack("<I", _PAINT) * words)
+        stack_top, reset = struct.unpack_from("<II", self._image.bin)
+        self._uc.reg_write(arm_const.UC_ARM_REG_SP, stack_top)
+        self._continue_at(reset)
+        buffers = self._uc.mem_read(self._address("edgeflow_buffers"), 8)
+        self._input, self._output = struct.unpack("<II", buffers)
+
+    def infer(self, row: NDArray[np.int8]) -> NDArray[np.int8]:
+        """One inference: the bytes of the output."""
+        from unicorn import arm_const
+
+        self._uc.mem_write(self._input, row.tobytes())
+        self._continue_at(self._uc.reg_read(arm_const.UC_ARM_REG_LR))
+        self._check_stack()
+        self._check_layers()
+        data = self._uc.mem_read(self._output, self._image.output_bytes)
+        return np.frombuffer(bytes(data), dtype=np.int8)
+
+    def deadline(self) -> _Deadline:
+        """A context in which the run may take its wall-clock limit."""
+        return _Deadline(self._limits.seconds, self.counter)
+
+    def stack_high_water_bytes(self) -> int:
+        """From the initial stack pointer to the lowest word that was ever written."""
+        data = self._uc.mem_read(self._stack_bottom, self._image.stack_bytes)
+        written = np.flatnonzero(np.frombuffer(bytes(data), dtype="<u4") != _PAINT)
+        return self._image.stack_bytes - int(written[0]) * 4 if written.size else 0
+
+    def _continue_at(self, address: int) -> None:
+        """Run until the firmware stands at its exchange point again."""
+        import unicorn
+
+        self.counter.restart(self._limits.instructions)
+        self._bad_access = None
+        try:
+            self._uc.emu_start(address | _THUMB, self._exchange)
+        except unicorn.UcError as error:
+            raise describe_fault(self._uc, self._image, error, self._bad_access) from error
+        if self.counter.state is CounterState.OUT_OF_INSTRUCTIONS:
+            raise self._timeout(f"{self._limits.instructions} instructions for one inference")
+        if self.counter.state is CounterState.OUT_OF_TIME:
+            raise self._timeout(f"{self._limits.seconds:g} s for the whole run")
+
+    def _timeout(self, limit: str) -> DeviceTimeoutError:
+        from unicorn import arm_const
+
+        pc = self._uc.reg_read(arm_const.UC_ARM_REG_PC)
+        symbol = self._image.symbol_at(pc)
+        where = f" in {symbol.name}" if symbol else ""
+        return DeviceTimeoutError(
+            f"The firmware did not answer within {limit}; it stands at {pc:#010x}{where}.",
+            hint="Raise the limit if the network is that large; otherwise the firmware hangs.",
+        )
+
+    def _check_stack(self) -> None:
+        if struct.unpack("<I", self._uc.mem_read(self._stack_bottom, 4))[0] != _PAINT:
+            raise DeviceFaultError(
+                f"The firmware used all {self._image.stack_bytes} bytes of its stack.",
+                hint="Raise firmware.stack_bytes of the target.",
+            )
+
+    def _check_layers(self) -> None:
+        entries = self.counter.layer_entries()
+        for layer, count in zip(self._image.layers, entries, strict=True):
+            if count != 1:
+                raise DeviceFaultError(
+                    f"Layer {layer.node_name!r} ({layer.symbol}) was called {count} times in one "
+                    "inference instead of once.",
+                    hint="Report this as a defect of the code generator.",
+                )
+
+    def _map(self, target: Target, image: FirmwareImage) -> None:
+        from unicorn import unicorn_const
+
+        flash, ram = target.region(MemoryKind.FLASH), target.region(MemoryKind.RAM)
+        execute, write = unicorn_const.UC_PROT_EXEC, unicorn_const.UC_PROT_WRITE
+        for region, permission in ((flash, execute), (ram, write)):
+            _check_pages(target, region)
+            self._uc.mem_map(
+                region.origin, region.size_bytes, unicorn_const.UC_PROT_READ | permission
+            )
+        end = image.load_address + len(image.bin)
+        if image.load_address < flash.origin or end > flash.origin + flash.size_bytes:
+            raise DeviceFaultError(
+                f"The image lies from {image.load_address:#010x} to {end:#010x}, outside of the "
+                f"flash of {target.name}.",
+                hint="Build the firmware for this target.",
+            )
+        self._uc.mem_write(image.load_address, image.bin)
+
+    def _watch_accesses(self) -> None:
+        from unicorn import unicorn_const
+
+        def remember(
+            uc: Any, access: int, address: int, size: int, value: int, user_data: object
+        ) -> bool:
+            self._bad_access = BadAccess(access, address, size)
+            return False
+
+        invalid = unicorn_const.UC_HOOK_MEM_UNMAPPED | unicorn_const.UC_HOOK_MEM_PROT
+        self._uc.hook_add(invalid, remember)
+
+    def _address(self, name: str) -> int:
+        if name not in self._image.symbols:
+            raise DeviceFaultError(
+                f"The image has no symbol {name!r}: edgeflow's startup code is not in it.",
+                hint="Build the firmware with edgeflow.",
+            )
+        return self._image.symbols[name].address
+
+
+class _Deadline:
+    """Expires a counter after a number of wall seconds, unless left before."""
+
+    def __init__(self, seconds: float, counter: BlockCounter) -> None:
+        self._timer = threading.Timer(seconds, counter.expire)
+        self._timer.daemon = True
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+
+def _emulator(target: Target) -> Any:
+    import unicorn
+    from unicorn import arm_const
+
+    model = getattr(arm_const, target.runner.cpu_model, None)
+    if not target.runner.cpu_model.startswith("UC_CPU_ARM_") or model is None:
+        known = sorted(n for n in dir(arm_const) if n.startswith("UC_CPU_ARM_CORTEX_M"))
+        raise TargetFileError(
+            f"Target {target.name}: runner.cpu_model: there is no {target.runner.cpu_model!r}.",
+            hint=f"Allowed: {', '.join(known)}.",
+        )
+    mode = unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS
+    uc = unicorn.Uc(unicorn.UC_ARCH_ARM, mode)
+    uc.ctl_set_cpu_model(model)
+    return uc
+
+
+def _check_pages(target: Target, region: MemoryRegion) -> None:
+    if region.origin % _PAGE_BYTES or region.size_bytes % _PAGE_BYTES:
+        raise TargetFileError(
+            f"Target {target.name}: memory region {region.name!r} at {region.origin:#x} with "
+            f"{region.size_bytes} bytes cannot be emulated: it is no whole number of "
+            f"{_PAGE_BYTES}-byte pages.",
+            hint="State the region in whole pages.",
+        )
