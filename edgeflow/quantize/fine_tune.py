@@ -1,0 +1,102 @@
+"""Quantization-aware fine-tuning: NNCF's fake quantizers trained with the weights."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.optim.lr_scheduler import CosineAnnealingLR
+
+from edgeflow.errors import TrainingError
+from edgeflow.quantize.freeze import freeze
+from edgeflow.quantize.network import StepNetwork
+from edgeflow.quantize.options import QuantizeOptions
+from edgeflow.train.distill import distillation_loss, soft_loss
+
+
+@dataclass(frozen=True, eq=False)
+class LabeledSamples:
+    """Inputs [N, C, H, W], labels [N], and the float network's logits [N, classes]."""
+
+    x: Tensor
+    labels: Tensor
+    teacher_logits: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A frozen network with its fraction correct and its distance to the float network."""
+
+    network: StepNetwork
+    accuracy: float
+    loss: float
+
+    def better_than(self, other: Candidate) -> bool:
+        """Higher accuracy, or the same and closer to the float network."""
+        return (self.accuracy, -self.loss) > (other.accuracy, -other.loss)
+
+
+def logits_in_batches(network: StepNetwork, x: Tensor, batch_size: int = 256) -> Tensor:
+    """Logits [N, classes] without gradient."""
+    with torch.no_grad():
+        return torch.cat([network.logits(batch) for batch in x.split(batch_size)])
+
+
+def evaluate(frozen: StepNetwork, samples: LabeledSamples, temperature: float) -> Candidate:
+    """Accuracy and distillation loss of a frozen network."""
+    logits = logits_in_batches(frozen, samples.x)
+    accuracy = float((logits.argmax(1) == samples.labels).double().mean())
+    loss = float(soft_loss(logits, samples.teacher_logits, temperature))
+    return Candidate(frozen, accuracy, loss)
+
+
+def fine_tune(
+    network: StepNetwork,
+    train: LabeledSamples,
+    validation: LabeledSamples,
+    options: QuantizeOptions,
+    order: torch.Generator,
+    after_epoch: Callable[[int, float, Candidate], None],
+) -> Candidate:
+    """Train a copy of `network`; the best epoch on `validation`, frozen.
+
+    `order` shuffles; `after_epoch` is told epoch (from 1), mean training loss and that epoch's result.
+    Raises TrainingError when the loss stops being a number.
+    """
+    student = copy.deepcopy(network).train()
+    parameters = [p for p in student.parameters() if p.requires_grad]
+    optimizer = torch.optim.Adam(parameters, lr=options.learning_rate)
+    batches = math.ceil(len(train.x) / options.batch_size)
+    schedule = CosineAnnealingLR(optimizer, T_max=options.epochs * batches)
+    best: Candidate | None = None
+    for epoch in range(1, options.epochs + 1):
+        total = 0.0
+        for rows in torch.randperm(len(train.x), generator=order).split(options.batch_size):
+            loss = distillation_loss(
+                student.logits(train.x[rows]),
+                train.teacher_logits[rows],
+                train.labels[rows],
+                temperature=options.temperature,
+                soft_weight=options.soft_weight,
+            )
+            if not torch.isfinite(loss):
+                raise TrainingError(
+                    f"quantization-aware fine-tuning: the loss became {loss.item()} in epoch {epoch}",
+                    hint="lower the learning rate of the quantization "
+                    f"(it is {options.learning_rate:g})",
+                )
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            total += loss.item() * len(rows)
+        candidate = evaluate(freeze(student), validation, options.temperature)
+        after_epoch(epoch, total / len(train.x), candidate)
+        if best is None or candidate.better_than(best):
+            best = candidate
+    assert best is not None, "called with at least one epoch"
+    return best

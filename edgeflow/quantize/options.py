@@ -1,0 +1,26 @@
+"""What a user may say about quantization."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class QuantizeOptions(BaseModel):
+    """Options of both parts; results are bit-identical for equal options on one machine.
+
+    `epochs` 0 leaves out the fine-tuning. `soft_weight` is the share of the distillation loss, the
+    rest is cross-entropy with the labels. `temperature` softens both networks' outputs. Activations
+    have 8 bits always.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    calibration_samples: int = Field(default=256, ge=1, le=100_000)
+    epochs: int = Field(default=8, ge=0, le=10_000)
+    learning_rate: float = Field(default=5e-4, gt=0)
+    batch_size: int = Field(default=32, ge=1, le=65_536)
+    temperature: float = Field(default=4.0, gt=0)
+    soft_weight: float = Field(default=0.9, ge=0, le=1)
+    weight_bits: int = Field(default=8, ge=2, le=8)
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    threads: int = Field(default=2, ge=1, le=256)
