@@ -192,7 +192,7 @@ def _array_values(array: ConstantArray) -> Mapping[str, object]:
     return {
         "name": array.name,
         "element": array.element.value,
-        "values": array.values,
+        "elements": array.values.size,
         "comment": comment(array.comment),
         "rows": array_rows(array),
     }

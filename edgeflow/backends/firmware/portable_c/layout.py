@@ -7,24 +7,17 @@ import numpy as np
 from edgeflow.backends.firmware.c_text import ConstantArray, Expression
 from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
 from edgeflow.backends.firmware.portable_c.operands import operand_place
-from edgeflow.errors import UnsupportedOperatorError
 from edgeflow.graph.ir import Concatenation, Pad
 
 _PAD_RANK = 4
 
 
 def pad(layer: LayerContext) -> RenderedLayer:
-    """PAD of up to four dimensions."""
+    """PAD; missing dimensions in front count as 1."""
     assert isinstance(layer.node.attributes, Pad)
     x, quantization = layer.input(0), layer.output.quantization
     assert quantization is not None
     missing = _PAD_RANK - len(x.shape)
-    if missing < 0:
-        raise UnsupportedOperatorError(
-            f"{layer.node.name}: PAD of a tensor of {len(x.shape)} dimensions has no kernel",
-            hint=f"The firmware pads tensors of up to {_PAD_RANK} dimensions.",
-        )
-    place, arrays = operand_place(layer, 0)
     call = KernelCall(
         function="edgeflow_pad",
         layer_type="edgeflow_pad_layer",
@@ -34,10 +27,10 @@ def pad(layer: LayerContext) -> RenderedLayer:
             "output": (1,) * missing + layer.output.shape,
             "value": quantization.zero_points[0],
         },
-        arguments=(place, layer.place(layer.node.outputs[0])),
+        arguments=(layer.place(x.name), layer.place(layer.node.outputs[0])),
         sources=("edgeflow_pad.c",),
     )
-    return RenderedLayer((call,), arrays)
+    return RenderedLayer((call,))
 
 
 def _copy(
@@ -74,12 +67,6 @@ def concatenation(layer: LayerContext) -> RenderedLayer:
 
 
 def reshape(layer: LayerContext) -> RenderedLayer:
-    """RESHAPE: nothing to do, unless the input is a constant or lies elsewhere."""
-    source, output = layer.input(0), layer.output
-    offsets = layer.offset_bytes
-    if not source.is_constant and offsets[source.name] == offsets[output.name]:
-        return RenderedLayer(())
-    place, arrays = operand_place(layer, 0)
-    elements = int(np.prod(output.shape))
-    call = _copy(1, elements, (elements, elements), (place, layer.place(output.name)))
-    return RenderedLayer((call,), arrays)
+    """RESHAPE: the planner lets the output lie on the input."""
+    assert layer.place(layer.node.inputs[0]) == layer.place(layer.node.outputs[0])
+    return RenderedLayer(())

@@ -7,12 +7,8 @@ import numpy as np
 from edgeflow.backends.firmware.c_text import Value
 from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
 from edgeflow.backends.firmware.portable_c.operands import clamp_fields
-from edgeflow.errors import UnsupportedOperatorError
 from edgeflow.graph.ir import Mean, OpKind, Pool2D
 from edgeflow.graph.requantize import mean_requantization, pool_range, softmax_scaling
-
-# A sum of exponentials, each at most 2**19, must fit 32 bits.
-MAX_SOFTMAX_CLASSES = 8191
 
 _POOLS = {
     OpKind.AVERAGE_POOL_2D: "edgeflow_average_pool_2d",
@@ -73,28 +69,26 @@ def _runs(shape: tuple[int, ...], axes: frozenset[int]) -> list[tuple[bool, int,
     return runs
 
 
+def _two_dimensions(runs: list[tuple[bool, int, int]], *, averaged: bool) -> tuple[Value, Value]:
+    """Four dimensions, the first of size 1, alternate at most twice between kept and averaged."""
+    found: list[Value] = [
+        {"size": size, "step": step} for sort, size, step in runs if sort is averaged
+    ]
+    one: Value = {"size": 1, "step": 0}
+    outer, inner = [one] * (2 - len(found)) + found
+    return outer, inner
+
+
 def mean(layer: LayerContext) -> RenderedLayer:
-    """MEAN over any axes of up to four dimensions."""
+    """MEAN over any axes."""
     attributes = layer.node.attributes
     assert isinstance(attributes, Mean)
     shape = layer.input(0).shape
     constants = mean_requantization(layer.graph, layer.node)
     runs = _runs(shape, frozenset(axis % len(shape) for axis in attributes.axes))
-    dimensions: dict[bool, list[dict[str, Value]]] = {}
-    for averaged in (False, True):
-        found: list[dict[str, Value]] = [
-            {"size": size, "step": step} for sort, size, step in runs if sort is averaged
-        ]
-        if len(found) > 2:
-            raise UnsupportedOperatorError(
-                f"{layer.node.name}: MEAN over axes {attributes.axes} of {shape} has no kernel",
-                hint="The firmware averages tensors of up to four dimensions.",
-            )
-        none: dict[str, Value] = {"size": 1, "step": 0}
-        dimensions[averaged] = [none] * (2 - len(found)) + found
     fields: dict[str, Value] = {
-        "kept": tuple(dimensions[False]),
-        "averaged": tuple(dimensions[True]),
+        "kept": _two_dimensions(runs, averaged=False),
+        "averaged": _two_dimensions(runs, averaged=True),
         "input_offset": -constants.input_zero_point * constants.count,
         "multiplier": constants.multiplier,
         "shift": constants.shift,
@@ -106,11 +100,6 @@ def mean(layer: LayerContext) -> RenderedLayer:
 def softmax(layer: LayerContext) -> RenderedLayer:
     """SOFTMAX over the last dimension."""
     classes = layer.output.shape[-1]
-    if classes > MAX_SOFTMAX_CLASSES:
-        raise UnsupportedOperatorError(
-            f"{layer.node.name}: SOFTMAX over {classes} classes overflows its 32-bit sum",
-            hint=f"The firmware takes at most {MAX_SOFTMAX_CLASSES} classes.",
-        )
     constants = softmax_scaling(layer.graph, layer.node)
     fields: dict[str, Value] = {
         "rows": int(np.prod(layer.output.shape)) // classes,
