@@ -50,9 +50,9 @@ def _check_requantization(
     """`low` and `high` bound the accumulators, one for each channel."""
     for bound in (low, high):
         legal = _in_int32(bound)
-        shifted = np.where(legal, bound, 0) << np.maximum(shifts, 0)
-        legal &= _in_int32(shifted)
-        scaled = multiply_by_quantized_multiplier(np.where(legal, bound, 0), multipliers, shifts)
+        small: Int64Array = np.where(legal, bound, 0)
+        legal &= _in_int32(small << np.maximum(shifts, 0))
+        scaled = multiply_by_quantized_multiplier(small, multipliers, shifts)
         legal &= _in_int32(scaled + zero_point)
         if not legal.all():
             channel = int(np.argmin(legal))
