@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,20 +22,20 @@ class BadAccess:
 
 
 def describe_fault(
-    uc: Any, image: FirmwareImage, error: Exception, bad_access: BadAccess | None
+    uc: Any, image: FirmwareImage, error: Exception, bad_accesses: Sequence[BadAccess]
 ) -> DeviceFaultError:
     """The fault at which the emulator stopped, with program counter, function and address."""
     from unicorn import arm_const
 
     pc = uc.reg_read(arm_const.UC_ARM_REG_PC)
-    symbol = image.symbol_at(pc)
-    where = f"at {pc:#010x}" + (f" in {symbol.name}+{pc - symbol.address:#x}" if symbol else "")
+    where = place(image, pc)
     sp = uc.reg_read(arm_const.UC_ARM_REG_SP)
-    if bad_access is None:
+    if not bad_accesses:
         return DeviceFaultError(
-            f"The firmware faulted {where}: {_reason(error)}.",
+            f"The firmware faulted {where}: {_reason(image, pc, error)}.",
             hint="Report this as a defect unless the source was edited.",
         )
+    bad_access = bad_accesses[-1]
     if _is_stack_overflow(image, sp, bad_access):
         return DeviceFaultError(
             f"The firmware overflowed its stack of {image.stack_bytes} bytes {where}: access to "
@@ -48,6 +49,12 @@ def describe_fault(
     )
 
 
+def place(image: FirmwareImage, pc: int) -> str:
+    """Where an address lies: "at ADDRESS in FUNCTION+OFFSET"."""
+    symbol = image.symbol_at(pc)
+    return f"at {pc:#010x}" + (f" in {symbol.name}+{pc - symbol.address:#x}" if symbol else "")
+
+
 def _is_stack_overflow(image: FirmwareImage, sp: int, bad_access: BadAccess) -> bool:
     bottom = image.symbols["edgeflow_stack_bottom"].address
     return sp < bottom or 0 < bottom - bad_access.address <= min(
@@ -55,12 +62,14 @@ def _is_stack_overflow(image: FirmwareImage, sp: int, bad_access: BadAccess) -> 
     )
 
 
-def _reason(error: Exception) -> str:
+def _reason(image: FirmwareImage, pc: int, error: Exception) -> str:
     from unicorn import unicorn_const
 
+    if not image.load_address <= pc < image.load_address + len(image.bin):
+        return "it jumped out of its code"
     reasons = {
         unicorn_const.UC_ERR_INSN_INVALID: "undefined instruction",
-        unicorn_const.UC_ERR_EXCEPTION: "exception (undefined instruction, SVC or breakpoint)",
+        unicorn_const.UC_ERR_EXCEPTION: "exception (supervisor call or breakpoint)",
     }
     return reasons.get(getattr(error, "errno", -1), str(error))
 

@@ -22,7 +22,7 @@ from edgeflow.devices.device import (
     RunLimits,
     flat_inputs,
 )
-from edgeflow.devices.faults import BadAccess, describe_fault
+from edgeflow.devices.faults import BadAccess, describe_fault, place
 from edgeflow.errors import DeviceFaultError, DeviceTimeoutError, TargetFileError
 from edgeflow.figures import FigureKind
 from edgeflow.targets.schema import MemoryKind, MemoryRegion, Target
@@ -73,7 +73,7 @@ class _Session:
         self._image = image
         self._limits = limits
         self._uc = _emulator(target)
-        self._bad_access: BadAccess | None = None
+        self._bad_accesses: list[BadAccess] = []
         self._map(target, image)
         self._watch_accesses()
         self.counter = BlockCounter(self._uc, image)
@@ -120,26 +120,33 @@ class _Session:
         import unicorn
 
         self.counter.restart(self._limits.instructions)
-        self._bad_access = None
+        self._bad_accesses.clear()
         try:
             self._uc.emu_start(address | _THUMB, self._exchange)
         except unicorn.UcError as error:
-            raise describe_fault(self._uc, self._image, error, self._bad_access) from error
+            raise describe_fault(self._uc, self._image, error, self._bad_accesses) from error
         if self.counter.state is CounterState.OUT_OF_INSTRUCTIONS:
             raise self._timeout(f"{self._limits.instructions} instructions for one inference")
         if self.counter.state is CounterState.OUT_OF_TIME:
             raise self._timeout(f"{self._limits.seconds:g} s for the whole run")
+        if self._pc() != self._exchange:
+            raise DeviceFaultError(
+                f"The firmware stopped {place(self._image, self._pc())} before it answered: "
+                "the core sleeps (WFI) or was halted.",
+                hint="Report this as a defect unless the source was edited.",
+            )
 
     def _timeout(self, limit: str) -> DeviceTimeoutError:
-        from unicorn import arm_const
-
-        pc = self._uc.reg_read(arm_const.UC_ARM_REG_PC)
-        symbol = self._image.symbol_at(pc)
-        where = f" in {symbol.name}" if symbol else ""
         return DeviceTimeoutError(
-            f"The firmware did not answer within {limit}; it stands at {pc:#010x}{where}.",
+            f"The firmware did not answer within {limit}; it runs "
+            f"{place(self._image, self._pc())}.",
             hint="Raise the limit if the network is that large; otherwise the firmware hangs.",
         )
+
+    def _pc(self) -> int:
+        from unicorn import arm_const
+
+        return int(self._uc.reg_read(arm_const.UC_ARM_REG_PC))
 
     def _check_stack(self) -> None:
         if struct.unpack("<I", self._uc.mem_read(self._stack_bottom, 4))[0] != _PAINT:
@@ -180,10 +187,12 @@ class _Session:
     def _watch_accesses(self) -> None:
         from unicorn import unicorn_const
 
+        seen = self._bad_accesses  # not `self`, which the emulator would keep alive
+
         def remember(
             uc: Any, access: int, address: int, size: int, value: int, user_data: object
         ) -> bool:
-            self._bad_access = BadAccess(access, address, size)
+            seen.append(BadAccess(access, address, size))
             return False
 
         invalid = unicorn_const.UC_HOOK_MEM_UNMAPPED | unicorn_const.UC_HOOK_MEM_PROT
