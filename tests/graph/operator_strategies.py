@@ -31,22 +31,30 @@ PROBABILITY = Quantization((1 / 256,), (-128,))
 
 ACTIVATIONS = st.sampled_from(Activation)
 SEEDS = st.integers(0, 2**32 - 1)
-ZERO_POINTS = st.one_of(st.integers(-128, 127), st.sampled_from([-128, -128, 0, 127]))
+
+
+def log_uniform(low: float, high: float) -> st.SearchStrategy[float]:
+    """Positive numbers spread evenly over the orders of magnitude, unlike `st.floats`."""
+    return SEEDS.map(lambda s: low * (high / low) ** float(np.random.default_rng(s).random()))
+
+
+ZERO_POINTS = st.one_of(
+    SEEDS.map(lambda s: int(np.random.default_rng(s).integers(-128, 128))),
+    st.sampled_from([-128, -128, 0, 127]),
+)
 SCALES = st.one_of(
-    st.floats(2**-7, 2**-3, width=32),
-    st.floats(2**-7, 2**-3, width=32),
-    st.floats(2**-10, 1.0, width=32),
+    *[log_uniform(2**-7, 2**-3)] * 4,
     st.sampled_from([2**-7, 2**-4, 1.0]),
-    st.floats(2**-30, 2**-20, width=32),
-    st.floats(16.0, 2**15, width=32),
+    log_uniform(2**-30, 2**-10),
+    log_uniform(1.0, 2**15),
 )
 # Output scale over the natural one of the operator: around 1, or far off, so that results vanish or
 # saturate and multipliers flush to zero or need left shifts.
 SCALE_FACTORS = st.one_of(
-    *[st.floats(0.25, 4.0, width=32)] * 5,
+    *[log_uniform(0.25, 4.0)] * 5,
     st.sampled_from([1.0, 0.5, 2.0]),
-    st.floats(2**-14, 2**-4, width=32),
-    st.floats(16.0, 2**36, width=32),
+    log_uniform(2**-14, 2**-2),
+    log_uniform(4.0, 2**36),
 )
 
 
@@ -131,7 +139,7 @@ def weights_and_bias(d: Drawing, x: Tensor, shape: Shape, channel_axis: int) -> 
     channels = shape[channel_axis]
     bits = d.draw(st.sampled_from([8, 8, 8, 4, 2]))
     data = int8_values(d, shape, bits)
-    weight_scale = d.draw(st.floats(2**-10, 2**-3, width=32))
+    weight_scale = d.draw(log_uniform(2**-10, 2**-3))
     rng = d.random()
     if d.draw(st.booleans()):
         scales = [float32(weight_scale * 2.0**e) for e in rng.uniform(-3, 3, channels)]
@@ -346,7 +354,7 @@ def concatenation(d: Drawing, x: Tensor) -> Tensor:
 
 
 def softmax(d: Drawing, x: Tensor) -> Tensor:
-    beta = d.draw(st.one_of(st.just(1.0), st.floats(2**-4, 16.0, width=32)))
+    beta = d.draw(st.one_of(st.just(1.0), log_uniform(2**-4, 16.0)))
     return d.builder.node(OpKind.SOFTMAX, [x], Softmax(float32(beta)), PROBABILITY)
 
 

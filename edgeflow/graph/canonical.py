@@ -1,0 +1,103 @@
+"""One form for graphs that compute the same: what importers produce, brought together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from edgeflow.graph.ir import Conv2D, Graph, Node, OpKind, Pad, Tensor
+
+_CONVOLUTIONS = (OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D)
+
+
+def canonicalize(graph: Graph) -> Graph:
+    """The graph with the same results on every input, and in a form that backends expect.
+
+    A PAD of height and width that only convolutions read becomes their padding. A RESHAPE, PAD or
+    CONCATENATION that changes nothing is left out where its output is no output of the graph. Nodes
+    whose results nobody reads go, and so do tensors that no node names.
+    """
+    nodes = _fold_pads(graph.tensors, graph.nodes, graph.outputs)
+    nodes = _without_identities(graph.tensors, nodes, graph.outputs)
+    nodes = _needed(nodes, graph.outputs)
+    named = {name for node in nodes for name in (*node.inputs, *node.outputs)}
+    named.update(graph.inputs)
+    tensors = {name: tensor for name, tensor in graph.tensors.items() if name in named}
+    return replace(graph, tensors=tensors, nodes=nodes)
+
+
+def _fold_pads(
+    tensors: Mapping[str, Tensor], nodes: tuple[Node, ...], outputs: tuple[str, ...]
+) -> tuple[Node, ...]:
+    """Padding with the zero point adds nothing to an accumulator, inside or outside the window."""
+    pads = {
+        node.outputs[0]: node
+        for node in nodes
+        if isinstance(node.attributes, Pad)
+        and node.outputs[0] not in outputs
+        and _is_spatial(node.attributes)
+        and all(_pads_input(reader, node) for reader in nodes if node.outputs[0] in reader.inputs)
+    }
+    kept = [node for node in nodes if node.outputs[0] not in pads]
+    return tuple(_with_padding(node, pads) for node in kept)
+
+
+def _is_spatial(pad: Pad) -> bool:
+    return len(pad.pads) == 4 and pad.pads[0] == (0, 0) and pad.pads[3] == (0, 0)
+
+
+def _pads_input(reader: Node, pad: Node) -> bool:
+    return reader.kind in _CONVOLUTIONS and reader.inputs[0] == pad.outputs[0]
+
+
+def _with_padding(node: Node, pads: Mapping[str, Node]) -> Node:
+    pad = pads.get(node.inputs[0])
+    if pad is None:
+        return node
+    assert isinstance(node.attributes, Conv2D)
+    assert isinstance(pad.attributes, Pad)
+    (top, bottom), (left, right) = pad.attributes.pads[1:3]
+    window = node.attributes.window
+    padded = replace(
+        window,
+        pad_top=window.pad_top + top,
+        pad_bottom=window.pad_bottom + bottom,
+        pad_left=window.pad_left + left,
+        pad_right=window.pad_right + right,
+    )
+    return replace(
+        node,
+        inputs=(pad.inputs[0], *node.inputs[1:]),
+        attributes=replace(node.attributes, window=padded),
+    )
+
+
+def _without_identities(
+    tensors: Mapping[str, Tensor], nodes: tuple[Node, ...], outputs: tuple[str, ...]
+) -> tuple[Node, ...]:
+    source: dict[str, str] = {}
+    kept: list[Node] = []
+    for node in nodes:
+        inputs = tuple(source.get(name, name) for name in node.inputs)
+        result = node.outputs[0]
+        if result not in outputs and _is_identity(tensors, node):
+            source[result] = inputs[0]
+        else:
+            kept.append(replace(node, inputs=inputs))
+    return tuple(kept)
+
+
+def _is_identity(tensors: Mapping[str, Tensor], node: Node) -> bool:
+    moves = node.kind in (OpKind.RESHAPE, OpKind.PAD, OpKind.CONCATENATION)
+    same_shape = tensors[node.inputs[0]].shape == tensors[node.outputs[0]].shape
+    return moves and len(node.inputs) == 1 and same_shape
+
+
+def _needed(nodes: tuple[Node, ...], outputs: tuple[str, ...]) -> tuple[Node, ...]:
+    needed = set(outputs)
+    kept: list[Node] = []
+    for node in reversed(nodes):
+        if needed.intersection(node.outputs):
+            needed.update(node.inputs)
+            kept.append(node)
+    return tuple(reversed(kept))
