@@ -1,27 +1,22 @@
 """Exact instruction counts from the emulator's blocks, by a small native hook.
 
-A Python callback for every instruction would take minutes for a test set. The hook is C, built once
-in a process with the compiler that builds firmware, and called by the emulator for every block.
+A Python callback for every instruction would take hours for a test set; the hook in C is called for
+every block of instructions and knows how many it holds.
 """
 
 from __future__ import annotations
 
 import ctypes
-import sys
-import tempfile
 from enum import IntEnum
-from functools import cache
-from importlib.resources import files as resource_files
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeflow.backends.firmware.compiler import CompilerError, run_compiler
 from edgeflow.backends.firmware.image import FirmwareImage
 from edgeflow.devices.device import INVOKE_SYMBOL
-from edgeflow.errors import BundleError, ToolFailedError
+from edgeflow.devices.native_hooks import add_hook, stop_function
+from edgeflow.errors import BundleError
 
 _UNCHANGED = 0xFFFF
 _OUTSIDE = 0
@@ -61,7 +56,6 @@ class BlockCounter:
 
     def __init__(self, uc: Any, image: FirmwareImage) -> None:
         from unicorn.unicorn_const import UC_HOOK_BLOCK
-        from unicorn.unicorn_py3.unicorn import uc_hook_h, uclib
 
         self._code = np.frombuffer(image.bin + b"\0\0", dtype=np.uint8)
         self._owners = _owners(image)
@@ -74,25 +68,11 @@ class BlockCounter:
             blocks=self._blocks.ctypes.data,
             instructions=self.instructions.ctypes.data,
             entries=self.entries.ctypes.data,
-            stop=ctypes.cast(uclib.uc_emu_stop, ctypes.c_void_p),
+            stop=stop_function(),
             code_address=image.load_address,
             code_bytes=len(image.bin),
         )
-        # Unicorn's Python binding offers only Python callbacks; its C library takes native ones.
-        status = uclib.uc_hook_add(
-            uc._uch,
-            ctypes.byref(uc_hook_h()),
-            UC_HOOK_BLOCK,
-            ctypes.cast(_native().count_block, ctypes.c_void_p),
-            ctypes.cast(ctypes.byref(self._counter), ctypes.c_void_p),
-            1,
-            0,
-        )
-        if status != 0:
-            raise ToolFailedError(
-                f"The emulator refused the counting hook (status {status}).",
-                hint="Install the pinned version of unicorn.",
-            )
+        add_hook(uc, UC_HOOK_BLOCK, "count_block", self._counter)
 
     def restart(self, limit: int) -> None:
         """Clear the counts before an inference that may take `limit` instructions."""
@@ -139,22 +119,3 @@ def _owners(image: FirmwareImage) -> NDArray[np.uint16]:
     for index, layer in enumerate(image.layers):
         owners[slots(layer.symbol).start] = _FIRST_LAYER + index
     return owners
-
-
-@cache
-def _native() -> ctypes.CDLL:
-    """The hook's library. Its folder is gone once it is loaded, except where that is impossible."""
-    source = (resource_files("edgeflow.devices") / "native" / "block_counter.c").read_text("utf-8")
-    name = "block_counter.dll" if sys.platform == "win32" else "block_counter.so"
-    with tempfile.TemporaryDirectory(prefix="edgeflow-", ignore_cleanup_errors=True) as folder:
-        directory = Path(folder)
-        (directory / "block_counter.c").write_text(source, encoding="utf-8")
-        flags = ["-shared", "-fPIC", "-O2", "-std=c99", "-g0", "-fno-sanitize=all"]
-        try:
-            run_compiler([*flags, "-o", name, "block_counter.c"], directory)
-        except CompilerError as error:
-            raise ToolFailedError(
-                f"The instruction counter could not be built:\n{error.output}",
-                hint="Check that the pinned version of ziglang is installed.",
-            ) from error
-        return ctypes.CDLL(str(directory / name))

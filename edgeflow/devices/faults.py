@@ -49,6 +49,17 @@ def describe_fault(
     )
 
 
+def unaligned_access(
+    image: FirmwareImage, pc: int, address: int, size_bytes: int
+) -> DeviceFaultError:
+    """The fault of a core that accesses memory only at multiples of the access's size."""
+    return DeviceFaultError(
+        f"The firmware faulted {place(image, pc)}: access to {size_bytes} bytes at "
+        f"{address:#010x}, which is not aligned.",
+        hint="Report this as a defect unless the source was edited.",
+    )
+
+
 def place(image: FirmwareImage, pc: int) -> str:
     """Where an address lies: "at ADDRESS in FUNCTION+OFFSET"."""
     symbol = image.symbol_at(pc)

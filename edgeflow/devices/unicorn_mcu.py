@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeflow.backends.firmware.image import FirmwareImage
+from edgeflow.devices.alignment import AlignmentWatch
 from edgeflow.devices.block_counter import BlockCounter, CounterState
 from edgeflow.devices.device import (
     INVOKE_SYMBOL,
@@ -22,7 +23,7 @@ from edgeflow.devices.device import (
     RunLimits,
     flat_inputs,
 )
-from edgeflow.devices.faults import BadAccess, describe_fault, place
+from edgeflow.devices.faults import BadAccess, describe_fault, place, unaligned_access
 from edgeflow.errors import DeviceFaultError, DeviceTimeoutError, TargetFileError
 from edgeflow.figures import FigureKind
 from edgeflow.targets.schema import MemoryKind, MemoryRegion, Target
@@ -30,6 +31,7 @@ from edgeflow.targets.schema import MemoryKind, MemoryRegion, Target
 _PAGE_BYTES = 4096
 _PAINT = 0xC5A55A3C
 _THUMB = 1
+_ALIGNED_ONLY = frozenset({"Armv6-M"})
 
 
 class UnicornMcu:
@@ -77,6 +79,8 @@ class _Session:
         self._map(target, image)
         self._watch_accesses()
         self.counter = BlockCounter(self._uc, image)
+        aligned_only = target.core.architecture in _ALIGNED_ONLY
+        self._alignment = AlignmentWatch(self._uc) if aligned_only else None
         self._stack_bottom = self._address("edgeflow_stack_bottom")
         self._exchange = self._address("edgeflow_exchange")
         self._input = 0
@@ -129,6 +133,9 @@ class _Session:
             raise self._timeout(f"{self._limits.instructions} instructions for one inference")
         if self.counter.state is CounterState.OUT_OF_TIME:
             raise self._timeout(f"{self._limits.seconds:g} s for the whole run")
+        violation = self._alignment.violation if self._alignment else None
+        if violation:
+            raise unaligned_access(self._image, self._pc(), *violation)
         if self._pc() != self._exchange:
             raise DeviceFaultError(
                 f"The firmware stopped {place(self._image, self._pc())} before it answered: "
