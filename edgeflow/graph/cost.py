@@ -55,7 +55,7 @@ def _constant_bytes(tensor: Tensor) -> int:
 def signature(graph: Graph, node: Node) -> str:
     """Such as `CONV_2D in=1x8x8x3 out=1x8x8x16 kernel=3x3 stride=1x1 pad=1,1,1,1 act=relu`.
 
-    Fields come in a fixed order; a constant operand of ADD, MUL and CONCATENATION is marked `const:`.
+    Fields come in a fixed order; constant operands of ADD, MUL, CONCATENATION say `const:`.
     Stride and dilation are height x width, padding is top, bottom, left, right.
     """
     inputs = [graph.tensors[name] for name in node.inputs]
