@@ -1,0 +1,91 @@
+"""Budgets as people write them: `flash=64KiB`, `instructions=500k`, `accuracy=0.95`."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+from edgeflow.errors import UsageError
+
+FIELDS: Mapping[str, str] = {
+    "flash": "flash_bytes",
+    "ram": "ram_bytes",
+    "instructions": "instructions",
+    "accuracy": "accuracy",
+}
+EXAMPLES = "flash=64KiB, ram=16k, instructions=500k, accuracy=0.95"
+
+_BYTE_UNITS: Mapping[str, int] = {
+    "": 1,
+    "b": 1,
+    "k": 1024,
+    "kib": 1024,
+    "m": 1024**2,
+    "mib": 1024**2,
+    "kb": 1000,
+    "mb": 1000**2,
+}
+_COUNT_UNITS: Mapping[str, int] = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+_FRACTION_UNITS: Mapping[str, float] = {"": 1.0, "%": 0.01}
+_UNITS: Mapping[str, Mapping[str, float]] = {
+    "flash": _BYTE_UNITS,
+    "ram": _BYTE_UNITS,
+    "instructions": _COUNT_UNITS,
+    "accuracy": _FRACTION_UNITS,
+}
+_QUANTITY = re.compile(r"([0-9][0-9_]*(?:\.[0-9]+)?|\.[0-9]+)\s*([A-Za-z%]*)")
+
+
+def parse_budgets(arguments: Sequence[str]) -> dict[str, int | float]:
+    """Values for the [budget] section from NAME=VALUE arguments, in bytes, counts and fractions.
+
+    For bytes k and M are 1024 and 1024 squared, kB and MB are powers of 1000. Raises UsageError.
+    """
+    values: dict[str, int | float] = {}
+    for argument in arguments:
+        name, separator, text = argument.partition("=")
+        name = name.strip().lower()
+        if not separator or not text.strip():
+            raise UsageError(
+                f"--budget {argument}: a budget is written NAME=VALUE", hint=f"such as {EXAMPLES}"
+            )
+        if name not in FIELDS:
+            close = difflib.get_close_matches(name, FIELDS, n=1, cutoff=0.5)
+            guess = f"did you mean {close[0]!r}? " if close else ""
+            raise UsageError(
+                f"--budget {argument}: there is no budget {name!r}",
+                hint=f"{guess}Budgets: {', '.join(FIELDS)}",
+            )
+        if FIELDS[name] in values:
+            raise UsageError(f"--budget {name} is given twice", hint="keep the one that shall hold")
+        values[FIELDS[name]] = _parse_quantity(argument, name, text.strip())
+    return values
+
+
+def _parse_quantity(argument: str, name: str, text: str) -> int | float:
+    units = _UNITS[name]
+    match = _QUANTITY.fullmatch(text)
+    factor = units.get(match[2].lower()) if match else None
+    if match is None or factor is None:
+        accepted = ", ".join(unit for unit in units if unit)
+        raise UsageError(
+            f"--budget {argument}: {text!r} is not a quantity of {name}",
+            hint=f"a number, optionally with one of: {accepted}; such as {EXAMPLES}",
+        )
+    value = float(match[1].replace("_", "")) * factor
+    if name == "accuracy":
+        if not 0.0 <= value <= 1.0:
+            raise UsageError(
+                f"--budget {argument}: an accuracy lies between 0 and 1",
+                hint="write 0.95 or 95%",
+            )
+        return value
+    if value < 1 or not math.isfinite(value) or value != int(value):
+        raise UsageError(
+            f"--budget {argument}: {text!r} is not a whole number of "
+            f"{'instructions' if name == 'instructions' else 'bytes'} above 0",
+            hint=f"such as {EXAMPLES}",
+        )
+    return int(value)

@@ -1,0 +1,183 @@
+"""The configuration of a build: the rooms' options in one frozen value, and its TOML form."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edgeflow.data.options import DataOptions
+from edgeflow.errors import ConfigError
+from edgeflow.gate.budget import Budget
+from edgeflow.quantize.options import QuantizeOptions
+from edgeflow.train.options import TrainOptions
+
+CONFIG_FILE = "edgeflow.toml"
+RESOLVED_FILE = "edgeflow.resolved.toml"
+SEEDED_SECTIONS = ("data", "train", "quantize")
+_LARGEST_FILE_BYTES = 1 << 20
+
+
+class BuildOptions(BaseModel):
+    """What is built: target, network (name, file or `module:attribute`) and seed.
+
+    `seed` is the seed of every section that does not set its own.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    target: str = Field(default="cortex-m4", min_length=1)
+    model: str = Field(default="small", min_length=1)
+    seed: int = Field(default=0, ge=0, lt=2**63)
+
+
+class Config(BaseModel):
+    """Every option of a build; each section belongs to the room of its name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    build: BuildOptions = BuildOptions()
+    data: DataOptions = DataOptions()
+    train: TrainOptions = TrainOptions()
+    quantize: QuantizeOptions = QuantizeOptions()
+    budget: Budget = Budget()
+
+
+Values = Mapping[str, Mapping[str, Any]]
+
+
+def resolve(path: Path | None, overrides: Values) -> Config:
+    """The configuration of a file (none: defaults) with `overrides`, by section, over it.
+
+    Relative paths in a file are relative to the file. Raises ConfigError, which names the key,
+    what is allowed and the closest name.
+    """
+    values = {} if path is None else _with_paths_of_file(read_values(path), path.parent)
+    for section, options in overrides.items():
+        if section == "build" and "seed" in options:
+            values = _without_seeds(values)
+        values[section] = {**_table(values, section, path), **options}
+    return from_values(values, str(path) if path else "the options")
+
+
+def from_values(values: Mapping[str, Any], origin: str) -> Config:
+    """Check values against the options; `origin` names their source in messages."""
+    build = values.get("build", {})
+    seed = build.get("seed") if isinstance(build, Mapping) else None
+    _refuse_non_finite(values, origin)
+    seeded = dict(values)
+    if seed is not None:
+        for section in SEEDED_SECTIONS:
+            options = seeded.get(section, {})
+            if isinstance(options, Mapping):
+                seeded[section] = {"seed": seed, **options}
+    try:
+        return Config.model_validate(seeded)
+    except ValidationError as error:
+        lines = [_describe(problem) for problem in error.errors(include_url=False)]
+        raise ConfigError(
+            f"{origin} cannot be used:\n" + "\n".join(f"  {line}" for line in lines),
+            hint="`edgeflow init` writes a file with every option and its default",
+        ) from error
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """The raw values of a TOML file."""
+    try:
+        if path.stat().st_size > _LARGEST_FILE_BYTES:
+            raise ConfigError(f"{path} is larger than {_LARGEST_FILE_BYTES} bytes")
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            f"there is no configuration file {path}",
+            hint="check the path, or write one with `edgeflow init`",
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error.strerror}", hint="check the path and its permissions"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(
+            f"{path} is no valid TOML: {error}", hint="correct the file at that place"
+        ) from error
+
+
+def to_toml(config: Config) -> str:
+    """Every option with the value used; feeding it back gives an equal configuration."""
+    return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
+
+
+def _refuse_non_finite(values: Mapping[str, Any], origin: str, place: str = "") -> None:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            _refuse_non_finite(value, origin, f"{place}{key}.")
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(
+                f"{origin} cannot be used:\n  {place}{key}: must be finite (it is {value})",
+                hint="leave the key out to use its default",
+            )
+
+
+def _table(values: Mapping[str, Any], section: str, path: Path | None) -> Mapping[str, Any]:
+    table = values.get(section, {})
+    if not isinstance(table, Mapping):
+        raise ConfigError(f"{path}: {section}: must be a table, written [{section}]")
+    return table
+
+
+def _without_seeds(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A seed of the command line replaces those that a file gives to single sections."""
+    return {
+        section: {k: v for k, v in options.items() if k != "seed"}
+        if section in SEEDED_SECTIONS and isinstance(options, Mapping)
+        else options
+        for section, options in values.items()
+    }
+
+
+def _with_paths_of_file(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Values with each name that is a file or folder beside the configuration as its full path."""
+    placed = dict(values)
+    for section, key in (("data", "source"), ("build", "model"), ("build", "target")):
+        options = placed.get(section)
+        name = options.get(key) if isinstance(options, Mapping) else None
+        if isinstance(options, Mapping) and isinstance(name, str) and _looks_like_path(name):
+            path = folder / name
+            if path.exists():
+                placed[section] = {**options, key: str(path.absolute())}
+    return placed
+
+
+def _looks_like_path(name: str) -> bool:
+    """Whether a name has a separator or a suffix; bare names are those of registries."""
+    return any(character in name for character in "/\\.")
+
+
+def _describe(problem: Any) -> str:
+    location = [str(part) for part in problem["loc"]]
+    key = ".".join(location)
+    if problem["type"] == "extra_forbidden":
+        allowed = _keys_at(location[:-1])
+        close = difflib.get_close_matches(location[-1], allowed, n=1, cutoff=0.5)
+        guess = f"; did you mean {close[0]!r}?" if close else ""
+        return f"{key}: there is no such key{guess} (allowed here: {', '.join(allowed)})"
+    message = problem["msg"].removeprefix("Value error, ")
+    shown = problem["input"]
+    value = f" (it is {shown!r})" if isinstance(shown, str | int | float | bool) else ""
+    return f"{key}: {message}{value}" if key else message
+
+
+def _keys_at(location: list[str]) -> list[str]:
+    model: type[BaseModel] = Config
+    for part in location:
+        annotation = model.model_fields[part].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        model = annotation
+    return list(model.model_fields)

@@ -1,0 +1,90 @@
+"""The plan: configuration, target and digests of what the user brings, all resolved beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgeflow.pipeline.brought import data_digest, kind_of_model, model_digest
+from edgeflow.pipeline.config import Config
+from edgeflow.pipeline.stage import Stage
+from edgeflow.targets import registry
+from edgeflow.targets.schema import Target
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a build will do. Digests are None for data and networks that edgeflow itself has."""
+
+    config: Config
+    target: Target
+    data_digest: str | None
+    model_digest: str | None
+    stages: tuple[Stage, ...]
+
+    @property
+    def model_name(self) -> str:
+        """The network's name in graphs, bundles and reports."""
+        return Path(self.config.build.model).stem if self.model_digest else self.config.build.model
+
+    def option(self, name: str) -> Any:
+        """The JSON value of one of the names in `OPTIONS`: what a stage's key depends on."""
+        return OPTIONS[name](self)
+
+
+def make_plan(config: Config) -> Plan:
+    """Resolve every name of the configuration; nothing is written. Raises what cannot be found."""
+    from edgeflow.pipeline.stages import STAGES_BY_MODEL
+
+    return Plan(
+        config=config,
+        target=registry.load(config.build.target),
+        data_digest=data_digest(config.data.source),
+        model_digest=model_digest(config.build.model),
+        stages=STAGES_BY_MODEL[kind_of_model(config.build.model)],
+    )
+
+
+def portable_config(plan: Plan) -> Config:
+    """The configuration with the paths of files that the user brings cut to their names.
+
+    Machine paths are no part of a bundle, and moving data does not change what is built from it.
+    """
+    config = plan.config
+    source, model, target = config.data.source, config.build.model, config.build.target
+    if plan.data_digest is not None:
+        source = Path(source).expanduser().resolve().name
+    if plan.model_digest is not None:
+        model = Path(model).name
+    if target != plan.target.name:
+        target = Path(target).name
+    return config.model_copy(
+        update={
+            "build": config.build.model_copy(update={"model": model, "target": target}),
+            "data": config.data.model_copy(update={"source": source}),
+        }
+    )
+
+
+def _section(name: str) -> Callable[[Plan], Any]:
+    def dump(plan: Plan) -> Any:
+        return getattr(portable_config(plan), name).model_dump(mode="json")
+
+    return dump
+
+
+OPTIONS: Mapping[str, Callable[[Plan], Any]] = {
+    "data": lambda plan: {"options": _section("data")(plan), "content": plan.data_digest},
+    "model": lambda plan: {
+        "reference": portable_config(plan).build.model,
+        "content": plan.model_digest,
+    },
+    "seed": lambda plan: plan.config.build.seed,
+    "train": _section("train"),
+    "quantize": _section("quantize"),
+    "budget": _section("budget"),
+    "target": lambda plan: plan.target.model_dump(mode="json"),
+    "config": lambda plan: portable_config(plan).model_dump(mode="json"),
+}

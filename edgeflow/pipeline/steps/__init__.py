@@ -1,0 +1,1 @@
+"""Steps: one thin function per stage; load what earlier stages wrote, call the room, write."""

@@ -1,0 +1,46 @@
+"""Stage bundle: the deployable artifact, only after a positive verdict."""
+
+from __future__ import annotations
+
+from edgeflow.bundle.summary import Summary
+from edgeflow.gate.verdict import require
+from edgeflow.pipeline.config import to_toml
+from edgeflow.pipeline.plan import portable_config
+from edgeflow.pipeline.stage import StageContext
+from edgeflow.pipeline.steps.compile import FIRMWARE_FILES, read_firmware
+from edgeflow.pipeline.steps.data import PREPROCESSING
+from edgeflow.pipeline.steps.files import MODEL, read_arrays, read_document
+from edgeflow.pipeline.steps.gate import read_verdict
+from edgeflow.pipeline.steps.report import REPORT, SUMMARY
+from edgeflow.pipeline.steps.run import ANSWERS
+
+BUNDLE = "bundle"
+
+
+def run(context: StageContext) -> None:
+    """Assemble the bundle. Raises VerdictError when the gate refuses the artifact."""
+    require(read_verdict(context.inputs["gate"]))
+    from edgeflow.bundle.assemble import BundleParts, assemble
+    from edgeflow.bundle.manifest import write_bundle
+    from edgeflow.exchange import onnx_qdq, tflite
+
+    plan, inputs = context.plan, context.inputs
+    answers = read_arrays(inputs["run"] / ANSWERS)
+    model = context.find(MODEL).read_bytes()
+    parts = BundleParts(
+        model_tflite=model,
+        model_onnx=onnx_qdq.write(tflite.read(model)),
+        firmware_files=read_document(inputs["compile"] / FIRMWARE_FILES),
+        image=read_firmware(inputs["compile"]),
+        inputs=answers["inputs"],
+        expected=answers["expected"],
+        labels=answers["labels"],
+        target_json=plan.target.model_dump_json(indent=2) + "\n",
+        config_toml=to_toml(portable_config(plan)),
+        preprocessing_json=(inputs["data"] / PREPROCESSING).read_text(encoding="utf-8"),
+        summary=Summary.model_validate_json((inputs["report"] / SUMMARY).read_bytes()),
+        report_html=(inputs["report"] / REPORT).read_text(encoding="utf-8"),
+    )
+    write_bundle(
+        assemble(parts), context.output / BUNDLE, target=plan.target.name, model=plan.model_name
+    )

@@ -1,0 +1,65 @@
+"""Stage gate: the verdict over the answers and costs of the run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgeflow.backends.firmware.image import FirmwareImage
+from edgeflow.devices.device import DeviceRun
+from edgeflow.figures import Unit
+from edgeflow.gate.verdict import Check, CheckName, Evidence, Verdict, judge
+from edgeflow.pipeline.stage import StageContext
+from edgeflow.pipeline.steps.compile import read_firmware
+from edgeflow.pipeline.steps.files import read_arrays, read_document, write_document
+from edgeflow.pipeline.steps.run import ANSWERS, read_device_run
+
+VERDICT = "verdict.json"
+
+
+def run(context: StageContext) -> None:
+    """Judge; a negative verdict is written like a positive one."""
+    answers = read_arrays(context.inputs["run"] / ANSWERS)
+    device = read_device_run(context.inputs["run"])
+    image = read_firmware(context.inputs["compile"])
+    evidence = Evidence(
+        expected=answers["expected"],
+        device=answers["device"],
+        host=answers["host"],
+        labels=answers["labels"],
+        instructions=int(device.instructions.max()),
+        flash_bytes=image.flash_bytes,
+        ram_bytes=image.ram_bytes + stack_bytes(device, image),
+    )
+    write_verdict(judge(evidence, context.plan.config.budget), context.output)
+
+
+def stack_bytes(device: DeviceRun, image: FirmwareImage) -> int:
+    """The stack that was used, or all that is reserved where a device cannot know."""
+    return image.stack_bytes if device.stack_bytes is None else device.stack_bytes
+
+
+def write_verdict(verdict: Verdict, folder: Path) -> None:
+    """Write a verdict; `read_verdict` gives it back."""
+    checks = [
+        {
+            "name": check.name.value,
+            "passed": check.passed,
+            "value": check.value,
+            "limit": check.limit,
+            "unit": check.unit.value,
+            "detail": check.detail,
+        }
+        for check in verdict.checks
+    ]
+    document = {"checks": checks, "accuracy": verdict.accuracy, "images": verdict.images}
+    write_document(folder / VERDICT, document)
+
+
+def read_verdict(folder: Path) -> Verdict:
+    """The verdict that `write_verdict` wrote."""
+    document = read_document(folder / VERDICT)
+    checks = tuple(
+        Check(**{**row, "name": CheckName(row["name"]), "unit": Unit(row["unit"])})
+        for row in document["checks"]
+    )
+    return Verdict(checks, document["accuracy"], document["images"])

@@ -1,0 +1,74 @@
+"""Stage generate: the integer graph as C sources."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from edgeflow.backends.firmware.source import LayerSymbol, SourceTree
+from edgeflow.errors import UnsupportedOperatorError
+from edgeflow.graph.ir import DType, Graph, OpKind
+from edgeflow.pipeline.stage import StageContext
+from edgeflow.pipeline.steps.files import MODEL, read_document, write_document
+from edgeflow.targets.schema import Target
+
+SOURCE = "source.json"
+
+
+def run(context: StageContext) -> None:
+    """Generate the C sources of the model."""
+    from edgeflow.backends.firmware.codegen import generate
+
+    graph = read_graph(context.find(MODEL))
+    require_legal(graph, context.plan.target)
+    source = generate(graph, context.plan.target.firmware.kernel_set)
+    write_document(context.output / SOURCE, source_document(source))
+
+
+def read_graph(path: Path) -> Graph:
+    """The integer graph of a model file, in canonical form."""
+    from edgeflow.exchange import tflite
+    from edgeflow.graph.canonical import canonicalize
+
+    return canonicalize(tflite.read(path.read_bytes()))
+
+
+def require_legal(graph: Graph, target: Target) -> None:
+    """Raise UnsupportedOperatorError for the first node that the target does not run."""
+    legal = {operator.kind: operator for operator in target.operators}
+    for node in graph.nodes:
+        if node.kind not in legal:
+            raise UnsupportedOperatorError(
+                f"node {node.name!r}: {target.name} does not run {node.kind}",
+                hint=f"operators of {target.name}: {', '.join(sorted(legal))}",
+            )
+        constants = [graph.tensors[name] for name in node.inputs if graph.tensors[name].is_constant]
+        widths = {tensor.bits for tensor in constants if tensor.dtype is DType.INT8}
+        unfit = sorted(widths - set(legal[node.kind].weight_bits))
+        if unfit:
+            raise UnsupportedOperatorError(
+                f"node {node.name!r}: {target.name} does not run {node.kind} with weights of "
+                f"{unfit[0]} bits",
+                hint=f"weight bits there: {', '.join(map(str, legal[node.kind].weight_bits))}",
+            )
+
+
+def source_document(source: SourceTree) -> dict[str, object]:
+    """A source tree as a JSON document."""
+    return {
+        "files": dict(source.files),
+        "layers": [asdict(layer) for layer in source.layers],
+        "arena_bytes": source.arena_bytes,
+        "weight_bytes": source.weight_bytes,
+        "input_bytes": source.input_bytes,
+        "output_bytes": source.output_bytes,
+    }
+
+
+def read_source(path: Path) -> SourceTree:
+    """The source tree of a document that this stage wrote."""
+    document = read_document(path)
+    layers = tuple(
+        LayerSymbol(**{**row, "kind": OpKind(row["kind"])}) for row in document.pop("layers")
+    )
+    return SourceTree(layers=layers, **document)

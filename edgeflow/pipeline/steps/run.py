@@ -1,0 +1,100 @@
+"""Stage run: every test image through interpreter, device and host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeflow.devices.device import DeviceRun, LayerInstructions, RunLimits
+from edgeflow.figures import FigureKind
+from edgeflow.pipeline.stage import StageContext
+from edgeflow.pipeline.steps.compile import HOST, HOST_LIBRARY, read_firmware
+from edgeflow.pipeline.steps.data import read_dataset
+from edgeflow.pipeline.steps.files import (
+    MODEL,
+    read_arrays,
+    read_document,
+    write_arrays,
+    write_document,
+)
+from edgeflow.pipeline.steps.generate import read_graph
+from edgeflow.pipeline.steps.inputs import quantized_inputs
+from edgeflow.progress import ProgressEvent
+
+ANSWERS = "answers.npz"
+COUNTS = "counts.npz"
+RUN = "run.json"
+
+
+def run(context: StageContext) -> None:
+    """Write inputs, the answers of all three, and the device's instruction counts."""
+    from edgeflow.backends.firmware.toolchain import HostLibrary
+    from edgeflow.devices.host import HostDevice
+    from edgeflow.devices.registry import device_for
+    from edgeflow.graph.interpreter import run_batch
+
+    def tell(message: str, done: int) -> None:
+        context.progress(ProgressEvent("run", message, done, 3))
+
+    dataset = read_dataset(context.inputs["data"])
+    graph = read_graph(context.find(MODEL))
+    inputs = quantized_inputs(graph, dataset, dataset.test.x)
+    image = read_firmware(context.inputs["compile"])
+    tell(f"interpreter, {len(inputs)} images", 0)
+    expected = run_batch(graph, inputs)
+    tell(f"emulated {context.plan.target.name}, {len(inputs)} images", 1)
+    device = device_for(context.plan.target).run(image, inputs, RunLimits())
+    tell(f"this host, {len(inputs)} images", 2)
+    library = HostLibrary(
+        (context.inputs["compile"] / HOST_LIBRARY).read_bytes(),
+        read_document(context.inputs["compile"] / HOST)["suffix"],
+        image.input_bytes,
+        image.output_bytes,
+    )
+    host = HostDevice().run(library, inputs, RunLimits())
+    answers: dict[str, NDArray[Any]] = {
+        "inputs": inputs,
+        "expected": expected.reshape(len(inputs), -1),
+        "device": device.outputs.reshape(len(inputs), -1),
+        "host": host.outputs.reshape(len(inputs), -1),
+        "labels": dataset.test.y,
+    }
+    write_arrays(context.output / ANSWERS, answers)
+    write_device_run(device, context.output)
+
+
+def write_device_run(device: DeviceRun, folder: Path) -> None:
+    """Write what a device counted."""
+    layers = np.array([layer.instructions for layer in device.layers], dtype=np.int64)
+    write_arrays(folder / COUNTS, {"instructions": device.instructions, "layers": layers})
+    write_document(
+        folder / RUN,
+        {
+            "layers": [[layer.symbol, layer.node_name] for layer in device.layers],
+            "stack_bytes": device.stack_bytes,
+            "kind": device.kind.value,
+            "source": device.source,
+        },
+    )
+
+
+def read_device_run(folder: Path) -> DeviceRun:
+    """What `write_device_run` wrote, with the device's answers."""
+    counts = read_arrays(folder / COUNTS)
+    document = read_document(folder / RUN)
+    layers = tuple(
+        LayerInstructions(symbol, node_name, row)
+        for (symbol, node_name), row in zip(document["layers"], counts["layers"], strict=True)
+    )
+    outputs: NDArray[np.int8] = read_arrays(folder / ANSWERS)["device"]
+    return DeviceRun(
+        outputs=outputs,
+        instructions=counts["instructions"],
+        layers=layers,
+        stack_bytes=document["stack_bytes"],
+        kind=FigureKind(document["kind"]),
+        source=document["source"],
+    )

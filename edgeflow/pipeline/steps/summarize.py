@@ -1,0 +1,242 @@
+"""The summary of a build from what its stages wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edgeflow import __version__
+from edgeflow.backends.firmware.image import FirmwareImage
+from edgeflow.backends.firmware.planner import MemoryPlan, tensor_bytes
+from edgeflow.backends.firmware.source import SourceTree
+from edgeflow.bundle.summary import (
+    AccuracyRow,
+    ArenaRow,
+    CheckRow,
+    EpochRow,
+    FigureRow,
+    LayerRow,
+    RegionRow,
+    Summary,
+)
+from edgeflow.devices.device import INVOKE_SYMBOL, DeviceRun
+from edgeflow.figures import FigureKind, Unit
+from edgeflow.gate.verdict import Verdict, accuracy
+from edgeflow.graph.ir import Graph
+from edgeflow.pipeline.stage import StageContext
+from edgeflow.pipeline.steps import quantize, train
+from edgeflow.pipeline.steps.compile import read_firmware
+from edgeflow.pipeline.steps.data import DESCRIPTION
+from edgeflow.pipeline.steps.files import MODEL, read_arrays, read_document
+from edgeflow.pipeline.steps.gate import read_verdict, stack_bytes
+from edgeflow.pipeline.steps.generate import SOURCE, read_graph, read_source
+from edgeflow.pipeline.steps.run import ANSWERS, read_device_run
+from edgeflow.targets.schema import MemoryKind, Target
+
+MEAN_INSTRUCTIONS = "instructions per inference"
+LARGEST_INSTRUCTIONS = "instructions, largest of all inferences"
+FLASH = "flash"
+RAM = "RAM"
+DEVICE = "device"
+INTERPRETER = "int8, interpreter"
+FLOAT = "float"
+TEST = "test"
+VALIDATION = "validation"
+
+
+@dataclass(frozen=True, eq=False)
+class _Findings:
+    """What the stages wrote, read back."""
+
+    target: Target
+    graph: Graph
+    memory: MemoryPlan
+    source: SourceTree
+    image: FirmwareImage
+    device: DeviceRun
+    verdict: Verdict
+    answers: Mapping[str, Any]
+
+
+def summarize(context: StageContext) -> Summary:
+    """Every figure of the build with its kind and source."""
+    found = _read(context)
+    layers, overhead = _layers(found)
+    return Summary(
+        schema_version=1,
+        edgeflow_version=__version__,
+        model=context.plan.model_name,
+        data=read_document(context.inputs["data"] / DESCRIPTION)["name"],
+        target=found.target.name,
+        target_description=found.target.description,
+        device=found.device.source,
+        images=found.verdict.images,
+        figures=tuple(_figures(found)),
+        accuracies=tuple(_accuracies(context, found)),
+        layers=layers,
+        overhead_instructions=overhead,
+        layer_kind=found.device.kind,
+        arena_bytes=found.source.arena_bytes,
+        arena_lower_bound_bytes=found.memory.lower_bound_bytes,
+        arena=tuple(_arena(found)),
+        regions=_regions(found),
+        checks=tuple(
+            CheckRow(name=check.name.value, passed=check.passed, detail=check.detail)
+            for check in found.verdict.checks
+        ),
+        epochs=tuple(EpochRow.model_validate(row) for row in _epochs(context)),
+    )
+
+
+def _read(context: StageContext) -> _Findings:
+    from edgeflow.backends.firmware.codegen import memory_plan
+
+    graph = read_graph(context.find(MODEL))
+    return _Findings(
+        target=context.plan.target,
+        graph=graph,
+        memory=memory_plan(graph, context.plan.target.firmware.kernel_set),
+        source=read_source(context.inputs["generate"] / SOURCE),
+        image=read_firmware(context.inputs["compile"]),
+        device=read_device_run(context.inputs["run"]),
+        verdict=read_verdict(context.inputs["gate"]),
+        answers=read_arrays(context.inputs["run"] / ANSWERS),
+    )
+
+
+def _figures(found: _Findings) -> Iterable[FigureRow]:
+    device, image = found.device, found.image
+    counted = {"unit": Unit.INSTRUCTIONS, "kind": device.kind, "source": device.source}
+    if device.instructions.size:
+        mean, largest = float(device.instructions.mean()), float(device.instructions.max())
+        yield FigureRow(name=MEAN_INSTRUCTIONS, value=mean, **counted)
+        yield FigureRow(name=LARGEST_INSTRUCTIONS, value=largest, **counted)
+    linked = {"unit": Unit.BYTES, "kind": FigureKind.MEASURED, "source": "the linked image"}
+    stack = stack_bytes(device, image)
+    yield FigureRow(name=FLASH, value=image.flash_bytes, **linked)
+    yield FigureRow(name="weights in flash", value=found.source.weight_bytes, **linked)
+    ram = f"the linked image, and the stack on {device.source}"
+    yield FigureRow(
+        name=RAM,
+        value=image.ram_bytes + stack,
+        unit=Unit.BYTES,
+        kind=device.kind,
+        source=ram,
+    )
+    yield FigureRow(name="arena", value=found.source.arena_bytes, **linked)
+    yield FigureRow(
+        name="stack, high-water mark",
+        value=stack,
+        unit=Unit.BYTES,
+        kind=device.kind,
+        source=device.source,
+    )
+
+
+def _accuracies(context: StageContext, found: _Findings) -> Iterable[AccuracyRow]:
+    measured = FigureKind.MEASURED
+    if "train" in context.inputs:
+        trained = read_document(context.inputs["train"] / train.ACCURACIES)
+        for split in (VALIDATION, TEST):
+            yield AccuracyRow(
+                stage=FLOAT,
+                split=split,
+                value=trained[split],
+                images=trained[f"{split}_images"],
+                kind=measured,
+                source="float network on this host",
+            )
+    if "quantize" in context.inputs:
+        quantized = read_document(context.inputs["quantize"] / quantize.ACCURACIES)
+        for stage in ("post_training", "fine_tuned"):
+            if quantized[stage] is not None:
+                yield AccuracyRow(
+                    stage=stage.replace("_", "-"),
+                    split=VALIDATION,
+                    value=quantized[stage],
+                    images=quantized["images"],
+                    kind=measured,
+                    source="fake-quantized network on this host",
+                )
+    images, labels = found.verdict.images, found.answers["labels"]
+    yield AccuracyRow(
+        stage=INTERPRETER,
+        split=TEST,
+        value=accuracy(found.answers["expected"], labels),
+        images=images,
+        kind=measured,
+        source="integer graph in the interpreter",
+    )
+    yield AccuracyRow(
+        stage=DEVICE,
+        split=TEST,
+        value=found.verdict.accuracy,
+        images=images,
+        kind=found.device.kind,
+        source=found.device.source,
+    )
+
+
+def _layers(found: _Findings) -> tuple[tuple[LayerRow, ...], float]:
+    """Rows in the order of execution, and the mean count outside of all layers."""
+    from edgeflow.graph import cost
+
+    counts = {row.symbol: float(row.instructions.mean()) for row in found.device.layers}
+    nodes = {node.name: node for node in found.graph.nodes}
+    rows = tuple(
+        LayerRow(
+            name=layer.node_name,
+            symbol=layer.symbol,
+            operator=layer.kind.value,
+            signature=cost.signature(found.graph, nodes[layer.node_name]),
+            output_shape=found.graph.tensors[layer.output_tensor].shape[1:],
+            macs=cost.macs(found.graph, nodes[layer.node_name]),
+            instructions=counts[layer.symbol],
+            weight_bytes=cost.weight_bytes(found.graph, nodes[layer.node_name]),
+            output_bytes=layer.size_bytes,
+        )
+        for layer in found.source.layers
+    )
+    return rows, counts.get(INVOKE_SYMBOL, 0.0)
+
+
+def _arena(found: _Findings) -> Iterable[ArenaRow]:
+    """Tensors with the steps during which they are live; the input is there before step 0."""
+    for name, offset in found.memory.offset_bytes.items():
+        steps = [step for step, live in enumerate(found.memory.live) if name in live]
+        yield ArenaRow(
+            tensor=name,
+            offset_bytes=offset,
+            size_bytes=tensor_bytes(found.graph.tensors[name]),
+            first_layer=min(steps, default=0),
+            last_layer=max(steps, default=0),
+        )
+
+
+def _regions(found: _Findings) -> tuple[RegionRow, ...]:
+    image, source = found.image, found.source
+    weights = min(source.weight_bytes, image.flash_bytes)
+    arena = min(source.arena_bytes, image.ram_bytes)
+    used = {
+        MemoryKind.FLASH: {"weights": weights, "code": image.flash_bytes - weights},
+        MemoryKind.RAM: {
+            "arena": arena,
+            "other data": image.ram_bytes - arena,
+            "stack": stack_bytes(found.device, image),
+        },
+    }
+    return tuple(
+        RegionRow(
+            name=found.target.region(kind).name,
+            capacity_bytes=found.target.region(kind).size_bytes,
+            used=used[kind],
+        )
+        for kind in (MemoryKind.FLASH, MemoryKind.RAM)
+    )
+
+
+def _epochs(context: StageContext) -> Iterable[dict[str, Any]]:
+    for stage, name in (("train", train.ACCURACIES), ("quantize", quantize.ACCURACIES)):
+        if stage in context.inputs:
+            yield from read_document(context.inputs[stage] / name)["epochs"]
