@@ -60,7 +60,7 @@ def integer(value: int) -> str:
 
 def comment(text: str) -> str:
     """Text that is safe inside a C comment: printable ASCII without `*`, `?`, quotes, backslash."""
-    safe = re.sub(r"[^A-Za-z0-9 _./:;,()\[\]=+-]", "_", text)
+    safe = re.sub(r"[^A-Za-z0-9 _./:;,()\[\]=+>-]", "_", text)
     return safe if len(safe) <= COMMENT_CHARACTERS else safe[: COMMENT_CHARACTERS - 3] + "..."
 
 

@@ -71,7 +71,7 @@ def generate(graph: Graph, kernel_set: KernelSet) -> SourceTree:
         "io": [_io_values("INPUT", source), _io_values("OUTPUT", target)],
         "arena_bytes": arena_bytes,
         "weight_bytes": weight_bytes,
-        "headers": sorted(name for name in kernel_files if name.endswith(".h")),
+        "headers": sorted({call.header for layer in layers for call in layer.rendered.calls}),
         "layers": [_layer_values(graph, layer) for layer in layers],
         "arrays": [_array_values(array) for array in arrays],
         "input_offset": memory.offset_bytes[source.name],
@@ -136,7 +136,7 @@ def _render(
 
 def _kernel_files(kernels: KernelLibrary, calls: Iterable[KernelCall]) -> dict[str, str]:
     """The kernels' C files that the calls need, with the headers that they include."""
-    wanted = sorted({name for call in calls for name in call.sources})
+    wanted = sorted({name for call in calls for name in (call.header, *call.sources)})
     found: dict[str, str] = {}
     while wanted:
         name = wanted.pop()

@@ -24,10 +24,11 @@ from edgeflow.targets.schema import KernelSet
 class KernelCall:
     """`function(&layer, arguments...)` with `layer` a constant struct of type `layer_type`.
 
-    `sources` names the kernel set's C files to compile; their headers follow from their includes.
+    `header` declares both; `sources` names the kernel set's C files to compile.
     """
 
     function: str
+    header: str
     layer_type: str
     layer: Mapping[str, Value]
     arguments: tuple[Expression, ...]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 SEARCH_LIMIT_BLOCKS = 100
-SEARCH_LIMIT_TRIALS = 100_000
+SEARCH_LIMIT_TRIALS = 50_000
 
 
 @dataclass(frozen=True)

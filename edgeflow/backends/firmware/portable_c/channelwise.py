@@ -58,6 +58,7 @@ def _channelwise_call(
 ) -> RenderedLayer:
     call = KernelCall(
         function=function,
+        header=f"{function}.h",
         layer_type=f"{function}_layer",
         layer=fields,
         arguments=(

@@ -42,6 +42,7 @@ def _elementwise(
     arguments = [operand_place(layer, index) for index in range(2)]
     call = KernelCall(
         function=function,
+        header="edgeflow_elementwise.h",
         layer_type="edgeflow_elementwise_layer",
         layer={
             "outer": elements // channels if by_channel else 1,
@@ -96,6 +97,7 @@ def mul(layer: LayerContext) -> RenderedLayer:
 def _rescaling(layer: LayerContext, constants: Rescaling) -> RenderedLayer:
     call = KernelCall(
         function="edgeflow_rescale_tensor",
+        header="edgeflow_rescale.h",
         layer_type="edgeflow_rescale_layer",
         layer={
             "elements": int(np.prod(layer.output.shape)),
@@ -126,6 +128,7 @@ def logistic(layer: LayerContext) -> RenderedLayer:
     table = layer.constant("table", CType.INT8, outputs, "output for each input from -128 to 127")
     call = KernelCall(
         function="edgeflow_lookup",
+        header="edgeflow_rescale.h",
         layer_type="edgeflow_lookup_layer",
         layer={"elements": int(np.prod(layer.output.shape))},
         arguments=(

@@ -20,6 +20,7 @@ def pad(layer: LayerContext) -> RenderedLayer:
     missing = _PAD_RANK - len(x.shape)
     call = KernelCall(
         function="edgeflow_pad",
+        header="edgeflow_copy.h",
         layer_type="edgeflow_pad_layer",
         layer={
             "input": (1,) * missing + x.shape,
@@ -39,6 +40,7 @@ def _copy(
     """`count` pieces of `size` elements; input and output steps and places."""
     return KernelCall(
         function="edgeflow_copy",
+        header="edgeflow_copy.h",
         layer_type="edgeflow_copy_layer",
         layer={"count": count, "size": size, "input_step": steps[0], "output_step": steps[1]},
         arguments=places,

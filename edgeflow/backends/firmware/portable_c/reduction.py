@@ -17,11 +17,12 @@ _POOLS = {
 
 
 def _one_call(
-    layer: LayerContext, function: str, layer_type: str, fields: dict[str, Value]
+    layer: LayerContext, function: str, family: str, fields: dict[str, Value]
 ) -> RenderedLayer:
     call = KernelCall(
         function=function,
-        layer_type=layer_type,
+        header=f"{family}.h",
+        layer_type=f"{family}_layer",
         layer=fields,
         arguments=(layer.place(layer.node.inputs[0]), layer.place(layer.node.outputs[0])),
         sources=(f"{function}.c",),
@@ -51,7 +52,7 @@ def pool_2d(layer: LayerContext) -> RenderedLayer:
         "minimum": bounds.minimum,
         "maximum": bounds.maximum,
     }
-    return _one_call(layer, _POOLS[layer.node.kind], "edgeflow_pool_2d_layer", fields)
+    return _one_call(layer, _POOLS[layer.node.kind], "edgeflow_pool_2d", fields)
 
 
 def _runs(shape: tuple[int, ...], axes: frozenset[int]) -> list[tuple[bool, int, int]]:
@@ -94,7 +95,7 @@ def mean(layer: LayerContext) -> RenderedLayer:
         "shift": constants.shift,
         **clamp_fields(constants.range, constants.output_zero_point),
     }
-    return _one_call(layer, "edgeflow_mean", "edgeflow_mean_layer", fields)
+    return _one_call(layer, "edgeflow_mean", "edgeflow_mean", fields)
 
 
 def softmax(layer: LayerContext) -> RenderedLayer:
@@ -108,4 +109,4 @@ def softmax(layer: LayerContext) -> RenderedLayer:
         "left_shift": constants.left_shift,
         "difference_minimum": constants.difference_minimum,
     }
-    return _one_call(layer, "edgeflow_softmax", "edgeflow_softmax_layer", fields)
+    return _one_call(layer, "edgeflow_softmax", "edgeflow_softmax", fields)
