@@ -1,7 +1,7 @@
 """An emulated Cortex-M that boots the real image, with exact instruction counts and stack use.
 
-The image lies in flash that is read and executed but never written, RAM ends where the target's RAM
-ends and cannot be executed, and nothing else is mapped: every access elsewhere is a fault.
+What the emulation leaves out: caches, wait states and time; exceptions (a fault ends the run
+instead of entering a handler); alignment faults of LDM, LDRD and their kin on Armv7-M and later.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from edgeflow.devices.device import (
     RunLimits,
     flat_inputs,
 )
+from edgeflow.devices.emulator import emulator_with
 from edgeflow.devices.faults import BadAccess, describe_fault, place, unaligned_access
-from edgeflow.errors import DeviceFaultError, DeviceTimeoutError, TargetFileError
+from edgeflow.errors import DeviceFaultError, DeviceTimeoutError
 from edgeflow.figures import FigureKind
-from edgeflow.targets.schema import MemoryKind, MemoryRegion, Target
+from edgeflow.targets.schema import Target
 
-_PAGE_BYTES = 4096
 _PAINT = 0xC5A55A3C
 _THUMB = 1
 _ALIGNED_ONLY = frozenset({"Armv6-M"})
@@ -47,6 +47,8 @@ class UnicornMcu:
         rows = flat_inputs(inputs, image.input_bytes)
         outputs = np.empty((len(rows), image.output_bytes), dtype=np.int8)
         counts = np.empty((len(rows), 1 + len(image.layers)), dtype=np.int64)
+        if self._target.core.architecture in _ALIGNED_ONLY and len(rows):
+            self._check_alignment(image, rows[0], limits)
         session = _Session(self._target, image, limits)
         with session.deadline():
             session.boot()
@@ -66,6 +68,16 @@ class UnicornMcu:
             source=f"{self._target.core.name} emulated by unicorn {unicorn.__version__}",
         )
 
+    def _check_alignment(
+        self, image: FirmwareImage, row: NDArray[np.int8], limits: RunLimits
+    ) -> None:
+        """One inference that faults at unaligned accesses: their alignment is no matter of data."""
+        session = _Session(self._target, image, limits)
+        session.watch_alignment()
+        with session.deadline():
+            session.boot()
+            session.infer(row)
+
 
 class _Session:
     """One emulator with one image, from reset on."""
@@ -74,17 +86,19 @@ class _Session:
         self._target = target
         self._image = image
         self._limits = limits
-        self._uc = _emulator(target)
+        self._uc = emulator_with(target, image)
         self._bad_accesses: list[BadAccess] = []
-        self._map(target, image)
         self._watch_accesses()
         self.counter = BlockCounter(self._uc, image)
-        aligned_only = target.core.architecture in _ALIGNED_ONLY
-        self._alignment = AlignmentWatch(self._uc) if aligned_only else None
+        self._alignment: AlignmentWatch | None = None
         self._stack_bottom = self._address("edgeflow_stack_bottom")
         self._exchange = self._address("edgeflow_exchange")
         self._input = 0
         self._output = 0
+
+    def watch_alignment(self) -> None:
+        """Fault at unaligned accesses from here on, at an eighth of the speed."""
+        self._alignment = AlignmentWatch(self._uc)
 
     def boot(self) -> None:
         """Reset: paint the stack, load stack pointer and program counter, run to the exchange."""
@@ -172,25 +186,6 @@ class _Session:
                     hint="Report this as a defect of the code generator.",
                 )
 
-    def _map(self, target: Target, image: FirmwareImage) -> None:
-        from unicorn import unicorn_const
-
-        flash, ram = target.region(MemoryKind.FLASH), target.region(MemoryKind.RAM)
-        execute, write = unicorn_const.UC_PROT_EXEC, unicorn_const.UC_PROT_WRITE
-        for region, permission in ((flash, execute), (ram, write)):
-            _check_pages(target, region)
-            self._uc.mem_map(
-                region.origin, region.size_bytes, unicorn_const.UC_PROT_READ | permission
-            )
-        end = image.load_address + len(image.bin)
-        if image.load_address < flash.origin or end > flash.origin + flash.size_bytes:
-            raise DeviceFaultError(
-                f"The image lies from {image.load_address:#010x} to {end:#010x}, outside of the "
-                f"flash of {target.name}.",
-                hint="Build the firmware for this target.",
-            )
-        self._uc.mem_write(image.load_address, image.bin)
-
     def _watch_accesses(self) -> None:
         from unicorn import unicorn_const
 
@@ -226,30 +221,3 @@ class _Deadline:
 
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
-
-
-def _emulator(target: Target) -> Any:
-    import unicorn
-    from unicorn import arm_const
-
-    model = getattr(arm_const, target.runner.cpu_model, None)
-    if not target.runner.cpu_model.startswith("UC_CPU_ARM_") or model is None:
-        known = sorted(n for n in dir(arm_const) if n.startswith("UC_CPU_ARM_CORTEX_M"))
-        raise TargetFileError(
-            f"Target {target.name}: runner.cpu_model: there is no {target.runner.cpu_model!r}.",
-            hint=f"Allowed: {', '.join(known)}.",
-        )
-    mode = unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS
-    uc = unicorn.Uc(unicorn.UC_ARCH_ARM, mode)
-    uc.ctl_set_cpu_model(model)
-    return uc
-
-
-def _check_pages(target: Target, region: MemoryRegion) -> None:
-    if region.origin % _PAGE_BYTES or region.size_bytes % _PAGE_BYTES:
-        raise TargetFileError(
-            f"Target {target.name}: memory region {region.name!r} at {region.origin:#x} with "
-            f"{region.size_bytes} bytes cannot be emulated: it is no whole number of "
-            f"{_PAGE_BYTES}-byte pages.",
-            hint="State the region in whole pages.",
-        )
