@@ -30,6 +30,7 @@ TYPE_NAMES = _names(tflite.TensorType)
 OPERATOR_NAMES = _names(tflite.BuiltinOperator)
 _BITS = {"INT4": 4, "INT8": 8, "UINT8": 8, "BOOL": 8, "INT16": 16, "FLOAT16": 16, "INT32": 32}
 _BITS |= {"FLOAT32": 32, "UINT32": 32, "INT64": 64, "FLOAT64": 64}
+_ZERO_POINTS = {"INT4": (-8, 7), "INT8": (-128, 127), "UINT8": (0, 255), "INT32": (0, 0)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +181,7 @@ def _check_size(label: str, shape: tuple[int, ...], type_name: str, size_bytes: 
 def _quantization(
     parameters: Any, shape: tuple[int, ...], type_name: str, label: str
 ) -> Quantization | None:
-    if parameters is None or not parameters.ScaleLength():
+    if parameters is None or not parameters.ScaleLength() or type_name not in _ZERO_POINTS:
         return None
     if parameters.DetailsType():
         raise UnsupportedOperatorError(
@@ -206,7 +207,7 @@ def _quantization(
 
 
 def _check_zero_points(zero_points: tuple[int, ...], type_name: str, label: str) -> None:
-    low, high = {"INT8": (-128, 127), "UINT8": (0, 255), "INT4": (-8, 7)}.get(type_name, (0, 0))
+    low, high = _ZERO_POINTS[type_name]
     for zero_point in zero_points:
         if not low <= zero_point <= high:
             raise _damaged(

@@ -10,9 +10,10 @@ import numpy as np
 import tflite
 
 from edgeflow.errors import ModelError, UnsupportedOperatorError
+from edgeflow.exchange.limits import MAX_TENSOR_ELEMENTS
 from edgeflow.exchange.tflite_file import RawOperator
 from edgeflow.exchange.tflite_options import ACTIVATION_CODES
-from edgeflow.exchange.tflite_padding import same_window
+from edgeflow.exchange.tflite_padding import paddings, same_window
 from edgeflow.exchange.tflite_scope import Scope, read_int8, read_int32
 from edgeflow.graph.ir import (
     Activation,
@@ -92,8 +93,22 @@ def _window(
     if options.Padding() == tflite.Padding.VALID:
         return window
     if options.Padding() == tflite.Padding.SAME:
-        return same_window(window, image_hw, kernel_hw)
+        window = same_window(window, image_hw, kernel_hw)
+        _check_padded_size(operator, image_hw, window)
+        return window
     raise ModelError(f"{operator.label}: padding code {options.Padding()}", hint=_DAMAGED_HINT)
+
+
+def _check_padded_size(operator: RawOperator, image_hw: tuple[int, int], window: Window) -> None:
+    """SAME on a dilation or kernel of 2**30 is legal and would pad to gigabytes."""
+    top, bottom, left, right = paddings(window)
+    elements = (image_hw[0] + top + bottom) * (image_hw[1] + left + right)
+    if elements > MAX_TENSOR_ELEMENTS:
+        raise ModelError(
+            f"{operator.label}: paddings {paddings(window)} around {image_hw} make {elements} "
+            f"elements a channel, more than the {MAX_TENSOR_ELEMENTS} allowed",
+            hint=_DAMAGED_HINT,
+        )
 
 
 def _bias_quantization(x: Tensor, weights: Tensor) -> Quantization:

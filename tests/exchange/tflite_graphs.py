@@ -164,6 +164,20 @@ def every_operator(seed: int = 0) -> Graph:
     return b.graph((x,), (out, sigmoid), "every_operator")
 
 
+def small_network() -> Graph:
+    """conv - dense, one input and one output."""
+    b = GraphBuilder(1)
+    x = b.activation("x", (1, 4, 4, 2))
+    y = b.conv(x, "y", 3, (3, 3), Conv2D(Window(), Activation.RELU))
+    flat = b.activation("flat", (1, 12), 0.2, -20)
+    b.node(OpKind.RESHAPE, (y,), flat, NoAttributes())
+    weights = b.weights("z/weights", (5, 12), None)
+    bias = b.bias("z/bias", 5, flat, weights)
+    z = b.activation("z", (1, 5), 0.4, 1)
+    b.node(OpKind.FULLY_CONNECTED, (flat, weights, bias), z, FullyConnected())
+    return b.graph((x,), (z,), "small")
+
+
 def with_tensor(graph: Graph, name: str, **changes: object) -> Graph:
     """The graph with some fields of one tensor changed."""
     tensors = dict(graph.tensors)
