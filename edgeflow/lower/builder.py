@@ -79,8 +79,8 @@ class GraphBuilder:
         """Refuse a tensor that was flattened from a feature map where the order matters."""
         if not np.array_equal(self.order(name), element_order(self._shapes[name])):
             raise UnsupportedOperatorError(
-                f"'{name}', flattened from [C, H, W] in {step.where}, is used other than by a linear "
-                f"layer",
+                f"'{name}', flattened from [C, H, W], is used in {step.where} other than by a "
+                f"linear layer",
                 hint="devices hold feature maps as [H, W, C]: follow flatten by a linear layer, or "
                 "pool to 1x1 first",
             )

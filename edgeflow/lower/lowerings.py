@@ -156,8 +156,8 @@ def _reshape(b: GraphBuilder, step: Step) -> None:
     order = b.order(step.inputs[0])
     if len(step.shape) == 3 and not np.array_equal(order, element_order(step.shape)):
         raise UnsupportedOperatorError(
-            f"the reshape to [N, {', '.join(map(str, step.shape))}] in {step.where} moves elements: "
-            f"devices hold feature maps as [H, W, C]",
+            f"the reshape to [N, {', '.join(map(str, step.shape))}] in {step.where} moves "
+            f"elements: devices hold feature maps as [H, W, C]",
             hint="reshape to [N, C, 1, 1], or keep [N, C, H, W] throughout",
         )
     b.add_node(step, OpKind.RESHAPE, NoAttributes(), order=order)

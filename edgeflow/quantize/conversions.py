@@ -35,7 +35,7 @@ class Builder:
         self._where = ""
 
     def enter(self, base_name: str, operator: str, where: str, shape: tuple[int, ...]) -> None:
-        """Begin a node: what to name steps after, its operator, where it is, its shape without batch."""
+        """Begin a node: name for its steps, operator, place, and shape without the batch."""
         self._base_name, self._operator, self._where = base_name, operator, where
         self.shape = shape
 
@@ -358,7 +358,17 @@ def _pad(b: Builder, a: Arguments) -> Operand:
 
 # What changes nothing in evaluation mode.
 IDENTITIES = frozenset(
-    "alias clone contiguous detach dropout feature_dropout lift_fresh_copy identity to".split()
+    {
+        "alias",
+        "clone",
+        "contiguous",
+        "detach",
+        "dropout",
+        "feature_dropout",
+        "identity",
+        "lift_fresh_copy",
+        "to",
+    }
 )
 
 CONVERSIONS: Mapping[str, Conversion] = {

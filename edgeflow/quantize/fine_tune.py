@@ -64,7 +64,7 @@ def fine_tune(
 ) -> Candidate:
     """Train a copy of `network`; the best epoch on `validation`, frozen.
 
-    `order` shuffles; `after_epoch` is told epoch (from 1), mean training loss and that epoch's result.
+    `order` shuffles; `after_epoch` is told the epoch (from 1), mean training loss and result.
     Raises TrainingError when the loss stops being a number.
     """
     student = copy.deepcopy(network).train()
@@ -85,7 +85,7 @@ def fine_tune(
             )
             if not torch.isfinite(loss):
                 raise TrainingError(
-                    f"quantization-aware fine-tuning: the loss became {loss.item()} in epoch {epoch}",
+                    f"quantization-aware fine-tuning: loss {loss.item()} in epoch {epoch}",
                     hint="lower the learning rate of the quantization "
                     f"(it is {options.learning_rate:g})",
                 )

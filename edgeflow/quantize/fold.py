@@ -90,7 +90,7 @@ def _as_depthwise(affine: Affine, step: Step) -> Convolution:
 def separate_fixed_grids(
     steps: Sequence[Step], operators: Mapping[str, nn.Module]
 ) -> tuple[tuple[Step, ...], dict[str, nn.Module]]:
-    """Put a REQUANTIZE between operators of fixed grid and a concatenation, which shares one grid."""
+    """Requantize tensors of fixed grid before a concatenation, whose inputs share one grid."""
     result: list[Step] = []
     operators = dict(operators)
     fixed: set[str] = set()
@@ -118,7 +118,7 @@ def separate_fixed_grids(
 def merge_reshapes_into_means(
     steps: Sequence[Step], operators: Mapping[str, nn.Module], output: str
 ) -> tuple[tuple[Step, ...], dict[str, nn.Module], str]:
-    """[N, C, 1, 1] means that are only flattened afterwards become means without those dimensions."""
+    """Means [N, C, 1, 1] that are only flattened afterwards are computed as [N, C]."""
     counts = use_counts(steps, output)
     renamed: dict[str, str] = {}
     merged = dict(operators)

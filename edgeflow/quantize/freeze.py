@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import nn
@@ -17,16 +18,17 @@ from edgeflow.quantize.grids import (
 from edgeflow.quantize.network import StepNetwork
 from edgeflow.quantize.operators import Convolution, Dense
 
+if TYPE_CHECKING:
+    from nncf.torch.quantization.layers import AsymmetricQuantizer, SymmetricQuantizer
+
 
 def freeze(network: StepNetwork) -> StepNetwork:
     """A copy in evaluation mode whose quantizers are fixed grids of plain torch, free of NNCF."""
-    shapes, operators = network.shapes(), network.operators()
-    frozen = StepNetwork(
-        network.input_shape, network.steps, copy.deepcopy(operators), network.output
-    )
+    operators = copy.deepcopy(network.operators())
+    frozen = StepNetwork(network.input_shape, network.steps, operators, network.output)
     for group in grid_groups(network):
         quantizer = network.quantizer(group.tensors[0])
-        assert quantizer is not None and all(name in shapes for name in group.tensors)
+        assert quantizer is not None, f"{group.tensors[0]} has no quantizer"
         frozen.set_quantizer(group.tensors, _fixed_activation(quantizer))
     for step in frozen.steps:
         layer = frozen.operator(step.name)
@@ -40,13 +42,13 @@ def _fixed_activation(quantizer: nn.Module) -> FixedGrid:
     if isinstance(quantizer, FixedGrid):
         return copy.deepcopy(quantizer)
     with torch.no_grad():
-        low, high = quantizer.get_input_low_input_high()
+        low, high = cast("AsymmetricQuantizer", quantizer).get_input_low_input_high()
     return range_grid(float(low), float(high))
 
 
 def _fixed_weight(layer: Convolution | Dense, scale_in: float) -> FixedGrid:
-    quantizer = layer.weight_quantizer
-    high = int(quantizer.level_high)
+    quantizer = cast("SymmetricQuantizer", layer.weight_quantizer)
+    high = quantizer.level_high
     with torch.no_grad():
         scale = quantizer.scale.detach().abs().reshape(-1) / high
     return FixedGrid(weight_scales(layer, scale, scale_in), 0, -high, high)

@@ -1,4 +1,4 @@
-"""The step network: a torch network as the explicit sequence in which it is quantized and lowered."""
+"""The step network: a torch network as the sequence in which it is quantized and lowered."""
 
 from __future__ import annotations
 

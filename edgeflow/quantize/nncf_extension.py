@@ -2,7 +2,7 @@
 
 NNCF computes its fake quantizers with a C++ extension that torch compiles on first use, for about a
 minute and in silence. Its pure-torch stand-in goes through torch.compile, which needs a compiler as
-well. NNCF defines the same arithmetic once more, as `ReferenceQuantize`; that one runs here, eagerly.
+well. Underneath is the same arithmetic as `ReferenceQuantize`; that one runs here, eagerly.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,12 @@ from edgeflow.quantize.nncf_extension import quiet_nncf
 from edgeflow.quantize.operators import Convolution, Dense
 
 if TYPE_CHECKING:
-    from nncf.torch.quantization.layers import AsymmetricQuantizer
+    from nncf.torch.quantization.layers import AsymmetricQuantizer, SymmetricQuantizer
+
+_CALIBRATION_BATCH = 64
+
+# What a tensor or channel of zeros gets as its range.
+_SMALLEST_RANGE = 1e-6
 
 
 def quantize_post_training(
@@ -23,15 +28,19 @@ def quantize_post_training(
     """A copy with NNCF's trainable fake quantizers, ranges from `calibration` [N, ...].
 
     NNCF decides where activations need a quantizer and finds the ranges. Tensors that share a grid
-    in the integer graph get one quantizer for the range of all; a tensor that NNCF left out gets one
-    from its smallest and largest value; sigmoid and softmax get the grid they have in the graph.
+    in the integer graph get one quantizer for the range of all. What NNCF leaves in float (gates of
+    squeeze-excite with their convolutions, logits before a softmax) gets a quantizer from its
+    smallest and largest value; sigmoid and softmax get the grid they have in the graph.
     """
     with quiet_nncf():
-        weights, activations = _run_nncf(network, calibration, weight_bits)
+        weights, activations = _run_nncf(network, calibration)
         result = copy.deepcopy(network)
-        for step_name, quantizer in weights.items():
-            layer = cast(Convolution | Dense, result.operator(step_name))
-            layer.weight_quantizer = quantizer
+        for step in result.steps:
+            layer = result.operator(step.name)
+            if isinstance(layer, Convolution | Dense):
+                placed = weights.get(step.name)
+                largest = _largest_weights(layer) if placed is None else placed.scale.detach()
+                layer.weight_quantizer = _weight_quantizer(largest, weight_bits)
         ranges = observed_ranges(network, calibration)
         for group in grid_groups(network):
             result.set_quantizer(group.tensors, _group_quantizer(group, activations, ranges))
@@ -39,24 +48,26 @@ def quantize_post_training(
 
 
 def _run_nncf(
-    network: StepNetwork, calibration: Tensor, weight_bits: int
-) -> tuple[dict[str, nn.Module], dict[str, AsymmetricQuantizer]]:
+    network: StepNetwork, calibration: Tensor
+) -> tuple[dict[str, SymmetricQuantizer], dict[str, AsymmetricQuantizer]]:
     """NNCF's quantizers by the step whose weight, and by the tensor, that they quantize."""
     import nncf
+    from nncf.common.quantization.structs import QuantizationScheme
     from nncf.quantization.advanced_parameters import (
         AdvancedQuantizationParameters,
         OverflowFix,
         QuantizationParameters,
     )
-    from nncf.common.quantization.structs import QuantizationScheme
+    from nncf.quantization.range_estimator import RangeEstimatorParametersSet
     from nncf.torch.function_hook.hook_storage import decode_hook_name
     from nncf.torch.function_hook.wrapper import get_hook_storage
 
+    batches = calibration.split(_CALIBRATION_BATCH)
     hooked = nncf.quantize(
         network,
-        nncf.Dataset(list(calibration.split(1))),
+        nncf.Dataset(list(batches)),
         preset=nncf.QuantizationPreset.MIXED,
-        subset_size=len(calibration),
+        subset_size=len(batches),
         advanced_parameters=AdvancedQuantizationParameters(
             overflow_fix=OverflowFix.DISABLE,
             quantize_outputs=True,
@@ -64,8 +75,11 @@ def _run_nncf(
             activations_quantization_params=QuantizationParameters(
                 num_bits=8, mode=QuantizationScheme.ASYMMETRIC, per_channel=False
             ),
+            # NNCF's default takes the mean of the samples' extremes, which cuts off logits; with
+            # smallest and largest values the batch size makes no difference either.
+            activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX,
             weights_quantization_params=QuantizationParameters(
-                num_bits=weight_bits,
+                num_bits=8,
                 mode=QuantizationScheme.SYMMETRIC,
                 signedness_to_force=True,
                 per_channel=True,
@@ -73,7 +87,7 @@ def _run_nncf(
             ),
         ),
     )
-    weights: dict[str, nn.Module] = {}
+    weights: dict[str, SymmetricQuantizer] = {}
     activations: dict[str, AsymmetricQuantizer] = {}
     for hook, quantizer in get_hook_storage(hooked).named_hooks():
         kind, place, port = decode_hook_name(hook)
@@ -91,6 +105,33 @@ def _run_nncf(
     return weights, activations
 
 
+def _largest_weights(layer: Convolution | Dense) -> Tensor:
+    """Largest magnitude of each output channel, shaped to broadcast."""
+    weight = layer.weight.detach().abs()
+    return weight.amax(dim=tuple(range(1, weight.ndim)), keepdim=True)
+
+
+def _weight_quantizer(largest: Tensor, bits: int) -> SymmetricQuantizer:
+    """One scale for each output channel. NNCF itself places no other widths than 8 bits here."""
+    from nncf.common.quantization.structs import QuantizationScheme
+    from nncf.torch.quantization.layers import PTQuantizerSpec, SymmetricQuantizer
+
+    quantizer = SymmetricQuantizer(
+        PTQuantizerSpec(
+            num_bits=bits,
+            mode=QuantizationScheme.SYMMETRIC,
+            signedness_to_force=True,
+            narrow_range=True,
+            half_range=False,
+            scale_shape=tuple(largest.shape),
+            logarithm_scale=False,
+        )
+    )
+    with torch.no_grad():
+        quantizer.scale.copy_(largest.clamp_min(_SMALLEST_RANGE))
+    return quantizer
+
+
 def _group_quantizer(
     group: GridGroup,
     activations: dict[str, AsymmetricQuantizer],
@@ -102,7 +143,8 @@ def _group_quantizer(
     if len(placed) == 1:
         return placed[0]
     if placed:
-        limits = [q.get_input_low_input_high() for q in placed]
+        with torch.no_grad():
+            limits = [q.get_input_low_input_high() for q in placed]
         low = min(float(low) for low, _ in limits)
         high = max(float(high) for _, high in limits)
     else:
@@ -126,7 +168,7 @@ def _activation_quantizer(low: float, high: float) -> nn.Module:
             logarithm_scale=False,
         )
     )
-    low, high = min(low, 0.0), max(high, 0.0, min(low, 0.0) + 1e-6)
+    low, high = min(low, 0.0), max(high, 0.0, min(low, 0.0) + _SMALLEST_RANGE)
     with torch.no_grad():
         quantizer.input_low.fill_(low)
         quantizer.input_range.fill_(high - low)

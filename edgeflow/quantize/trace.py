@@ -25,8 +25,8 @@ def trace(network: nn.Module, example: Tensor) -> StepNetwork:
     """Steps of `network` in evaluation mode, batch normalization folded; weights are copies.
 
     `example` is [N, *input_shape], typical input: the result must agree with `network` on it.
-    Raises UnsupportedOperatorError for what has no integer operator, ModelError for what torch.export
-    cannot follow, several inputs or outputs, or operations across the batch.
+    Raises UnsupportedOperatorError for what has no integer operator or mixes the batch, ModelError
+    for what torch.export cannot follow and for several inputs or outputs.
     """
     network = copy.deepcopy(network).eval()
     rows = torch.arange(_TRACE_BATCH) % len(example)
@@ -51,8 +51,8 @@ def _export(network: nn.Module, sample: Tensor) -> torch.export.ExportedProgram:
         raise ModelError(
             f"{type(network).__name__} cannot be traced with an input of shape "
             f"{tuple(sample.shape)}: {type(error).__name__}: {lines[0]}",
-            hint="the network must take one float tensor [N, ...] of the data's shape and be a fixed "
-            "sequence of tensor operations: no branch or loop that depends on a tensor's values",
+            hint="the network must take one float tensor [N, ...] of the data's shape and be a "
+            "fixed sequence of tensor operations: no branch or loop that depends on values",
         ) from error
 
 
@@ -118,9 +118,9 @@ def _convert_call(node: fx.Node, values: dict[fx.Node, Any], builder: Builder, b
     shape = tuple(node.meta["val"].shape)
     if len(shape) < 2 or shape[0] != batch:
         raise UnsupportedOperatorError(
-            f"{schema.name} in {where} gives a tensor of shape {shape}: the batch must stay the first "
-            f"dimension of every tensor (it was {batch} while tracing)",
-            hint="use flatten(1), view(x.shape[0], -1) or mean((2, 3)), which leave the batch alone",
+            f"{schema.name} in {where} gives a tensor of shape {shape}: the batch must stay the "
+            f"first dimension of every tensor (it was {batch} while tracing)",
+            hint="use flatten(1), view(x.shape[0], -1) or mean((2, 3)): they leave the batch alone",
         )
     builder.enter(_base_name(node, name), name, where, shape[1:])
     values[node] = CONVERSIONS[name](builder, named)
