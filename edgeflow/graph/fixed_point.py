@@ -29,13 +29,11 @@ def wrap_int32(values: ArrayLike) -> Int64Array:
 
 
 def saturating_rounding_doubling_high_mul(a: ArrayLike, b: ArrayLike) -> Int64Array:
-    """High 32 bits of 2*a*b, rounded half away from zero; INT32_MIN squared saturates."""
+    """High 32 bits of 2*a*b, rounded to nearest, ties upwards; INT32_MIN squared saturates."""
     left = np.asarray(a, dtype=np.int64)
     right = np.asarray(b, dtype=np.int64)
-    product = left * right
-    nudged = product + np.where(product >= 0, 2**30, 1 - 2**30)
-    # C division truncates toward zero; a shift alone would round negative numbers down.
-    high = (nudged + np.where(nudged < 0, 2**31 - 1, 0)) >> 31
+    # gemmlowp nudges by the sign and divides with truncation, which comes to the same.
+    high = (left * right + 2**30) >> 31
     overflow = (left == INT32_MIN) & (right == INT32_MIN)
     return np.where(overflow, INT32_MAX, high)
 
@@ -69,6 +67,22 @@ def multiply_by_quantized_multiplier(
     right = np.maximum(-shifts, 0)
     scaled = wrap_int32(np.asarray(x, dtype=np.int64) << left)
     return rounding_divide_by_pot(saturating_rounding_doubling_high_mul(scaled, multiplier), right)
+
+
+def multiply_exact(x: ArrayLike, multiplier: ArrayLike, right_shift: ArrayLike) -> Int64Array:
+    """x * multiplier / 2**right_shift, rounded half away from zero, through a product of 77 bits.
+
+    Multipliers up to 2**46 and right shifts from 33, as `exact_scaling` gives them; they broadcast
+    against `x`. In C: two products of 32 x 32 bits, no division.
+    """
+    value = np.asarray(x, dtype=np.int64)
+    wide = np.asarray(multiplier, dtype=np.int64)
+    bits = np.asarray(right_shift, dtype=np.int64) - 32
+    # The low word of the product cannot carry the rounding constant: that lies at bit 32 or above.
+    low = np.abs(value).astype(np.uint64) * (wide & 0xFFFF_FFFF).astype(np.uint64)
+    high = np.abs(value) * (wide >> 32) + (low >> np.uint64(32)).astype(np.int64)
+    magnitude: Int64Array = (high + (np.int64(1) << (bits - 1))) >> bits
+    return np.where(value < 0, -magnitude, magnitude)
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:

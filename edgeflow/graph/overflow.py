@@ -17,7 +17,6 @@ from edgeflow.graph.fixed_point import (
 from edgeflow.graph.ir import Graph, Node, OpKind, Tensor
 from edgeflow.graph.requantize import (
     conv_requantization,
-    fully_connected_requantization,
     mean_requantization,
     mul_requantization,
     quantize_rescaling,
@@ -54,14 +53,21 @@ def _check_requantization(
         legal &= _in_int32(small << np.maximum(shifts, 0))
         scaled = multiply_by_quantized_multiplier(small, multipliers, shifts)
         legal &= _in_int32(scaled + zero_point)
-        if not legal.all():
-            channel = int(np.argmin(legal))
-            raise GraphError(
-                f"node '{node.name}' ({node.kind}): the accumulator of channel {channel} can reach "
-                f"{int(bound[channel])}, which overflows int32 with a left shift of "
-                f"{max(0, int(shifts[channel]))} bits",
-                hint="Scales this far apart, or biases this large, mean a failed calibration.",
-            )
+        _raise_unless(legal, node, bound, np.maximum(shifts, 0))
+
+
+def _raise_unless(
+    legal: NDArray[np.bool_], node: Node, bound: Int64Array, left_shifts: NDArray[np.generic]
+) -> None:
+    if legal.all():
+        return
+    channel = int(np.argmin(legal))
+    left_shift = int(np.broadcast_to(left_shifts, bound.shape)[channel])
+    raise GraphError(
+        f"node '{node.name}' ({node.kind}): the accumulator of channel {channel} can reach "
+        f"{int(bound[channel])}, which overflows int32 with a left shift of {left_shift} bits",
+        hint="Scales this far apart, or biases this large, mean a failed calibration.",
+    )
 
 
 def _in_int32(values: Int64Array) -> NDArray[np.bool_]:
@@ -85,6 +91,11 @@ def _weight_bounds(graph: Graph, node: Node, output_axis: int) -> tuple[Int64Arr
     return low + np.minimum(offset, 0), high + np.maximum(offset, 0)
 
 
+def _scales(tensor: Tensor) -> tuple[float, ...]:
+    assert tensor.quantization is not None
+    return tensor.quantization.scales
+
+
 def _zero_point(tensor: Tensor) -> int:
     assert tensor.quantization is not None
     return tensor.quantization.zero_points[0]
@@ -105,16 +116,14 @@ def _convolution(graph: Graph, node: Node) -> None:
 
 
 def _fully_connected(graph: Graph, node: Node) -> None:
-    constants = fully_connected_requantization(graph, node)
     low, high = _weight_bounds(graph, node, 0)
-    _check_requantization(
-        node,
-        low,
-        high,
-        np.array(constants.multipliers),
-        np.array(constants.shifts),
-        constants.output_zero_point,
-    )
+    x, weights, _ = (_scales(graph.tensors[name]) for name in node.inputs)
+    (output,) = _scales(graph.tensors[node.outputs[0]])
+    ratios = np.array(weights) * x[0] / output
+    for bound in (low, high):
+        # The reference casts the scaled accumulator to int32 before it adds the zero point.
+        legal = _in_int32(bound) & (np.abs(bound) * ratios < INT32_MAX - 256)
+        _raise_unless(legal, node, bound, np.maximum(np.ceil(np.log2(ratios)), 0))
 
 
 def _check_scalar(

@@ -33,6 +33,23 @@ class ChannelRequantization:
 
 
 @dataclass(frozen=True)
+class DenseRequantization:
+    """FULLY_CONNECTED's accumulator to output, one (multiplier, right_shift) per output channel.
+
+    out = clamp(e(acc, multipliers[c], right_shifts[c]) + output_zero_point) with acc as above and
+    e(acc, m, r) = sign(acc) * ((|acc| * m + 2**(r - 1)) >> r), `fixed_point.multiply_exact`.
+    Multipliers have up to 47 bits, right shifts are 33 to 78. The reference multiplies by a double
+    here and rounds once; these constants give its outputs for every int32 accumulator.
+    """
+
+    input_zero_point: int
+    multipliers: tuple[int, ...]
+    right_shifts: tuple[int, ...]
+    output_zero_point: int
+    range: OutputRange
+
+
+@dataclass(frozen=True)
 class AddRequantization:
     """Both inputs brought to a common scale, summed, brought to the output's; all shifts are <= 0.
 
@@ -112,6 +129,7 @@ class LookupTable:
 
 Requantization = (
     ChannelRequantization
+    | DenseRequantization
     | AddRequantization
     | MulRequantization
     | MeanRequantization

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from edgeflow.errors import GraphError
+from edgeflow.graph.exact_scaling import exact_multiplier
 from edgeflow.graph.fixed_point import quantize_multiplier
 from edgeflow.graph.ir import (
     Activation,
@@ -29,6 +30,7 @@ from edgeflow.graph.ir import (
 from edgeflow.graph.requantization import (
     AddRequantization,
     ChannelRequantization,
+    DenseRequantization,
     LookupTable,
     MeanRequantization,
     MulRequantization,
@@ -51,18 +53,21 @@ def conv_requantization(graph: Graph, node: Node) -> ChannelRequantization:
     return _channelwise(x, output, ratios, node.attributes.activation)
 
 
-def fully_connected_requantization(graph: Graph, node: Node) -> ChannelRequantization:
-    """FULLY_CONNECTED; with one weight scale the reference rounds s_in * s_w to float32 first."""
+def fully_connected_requantization(graph: Graph, node: Node) -> DenseRequantization:
+    """FULLY_CONNECTED; the reference scales in double, which these constants reproduce."""
     assert isinstance(node.attributes, FullyConnected)
     x, weights, output = _operands(graph, node, 0, 1)
-    channels = output.shape[-1]
-    scales = _quantization_scales(weights)
-    if len(scales) == 1:
-        product = float(_float32(_scale(x)) * _float32(scales[0]))
-        ratios = [product / _scale(output)] * channels
-    else:
-        ratios = [_scale(x) * scale / _scale(output) for scale in scales]
-    return _channelwise(x, output, ratios, node.attributes.activation)
+    ratios = [
+        _scale(x) * scale / _scale(output) for scale in _channel_scales(weights, output.shape[-1])
+    ]
+    pairs = [exact_multiplier(ratio) for ratio in ratios]
+    return DenseRequantization(
+        input_zero_point=_zero_point(x),
+        multipliers=tuple(multiplier for multiplier, _ in pairs),
+        right_shifts=tuple(right_shift for _, right_shift in pairs),
+        output_zero_point=_zero_point(output),
+        range=output_range(output, node.attributes.activation),
+    )
 
 
 def add_requantization(graph: Graph, node: Node) -> AddRequantization:
