@@ -2,7 +2,8 @@
 
    The emulator calls count_block at the start of every block of instructions that it executes, with
    the block's address and size; an interrupted block would end the run, so every block that starts
-   is executed whole. Instructions of an IT block count whether or not their condition holds. */
+   is executed whole. All instructions of an IT block count: where the condition fails, the core
+   executes them as NOPs. */
 
 #include <stdint.h>
 
