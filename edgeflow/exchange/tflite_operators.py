@@ -10,10 +10,15 @@ import numpy as np
 import tflite
 
 from edgeflow.errors import ModelError, UnsupportedOperatorError
-from edgeflow.exchange.limits import MAX_TENSOR_ELEMENTS
+from edgeflow.exchange.tflite_attributes import (
+    DAMAGED_HINT,
+    activation_of,
+    axis_of,
+    image_of,
+    options_of,
+    window_of,
+)
 from edgeflow.exchange.tflite_file import RawOperator
-from edgeflow.exchange.tflite_options import ACTIVATION_CODES
-from edgeflow.exchange.tflite_padding import paddings, same_window
 from edgeflow.exchange.tflite_scope import Scope, read_int8, read_int32
 from edgeflow.graph.ir import (
     Activation,
@@ -30,85 +35,9 @@ from edgeflow.graph.ir import (
     Quantization,
     Softmax,
     Tensor,
-    Window,
 )
 
-_ACTIVATIONS = {code: activation for activation, code in ACTIVATION_CODES.items()}
-_ACTIVATION_NAMES = {
-    v: k for k, v in vars(tflite.ActivationFunctionType).items() if isinstance(v, int)
-}
-_DAMAGED_HINT = "the file is damaged; export the model again"
 _BIAS_AXIS = 0
-
-
-def _options(operator: RawOperator, kind: type) -> Any:
-    """The operator's option table; ModelError where it is absent or another operator's."""
-    if not isinstance(operator.options, kind):
-        raise ModelError(f"{operator.label}: no {kind.__name__}", hint=_DAMAGED_HINT)
-    return operator.options
-
-
-def _activation(operator: RawOperator, options: Any) -> Activation:
-    code = options.FusedActivationFunction()
-    if code not in _ACTIVATIONS:
-        name = _ACTIVATION_NAMES.get(code, f"code {code}")
-        raise UnsupportedOperatorError(
-            f"{operator.label}: fused activation {name}; supported: NONE, RELU, RELU6",
-            hint="train the network with ReLU or ReLU6",
-        )
-    return _ACTIVATIONS[code]
-
-
-def _image(operator: RawOperator, tensor: Tensor) -> tuple[int, int]:
-    """Height and width of an NHWC tensor of batch 1."""
-    if len(tensor.shape) != 4 or tensor.shape[0] != 1:
-        raise UnsupportedOperatorError(
-            f"{operator.label}: tensor {tensor.name!r} has shape {list(tensor.shape)}; supported: "
-            "[1, height, width, channels]",
-            hint="export the model with a batch of 1",
-        )
-    return tensor.shape[1], tensor.shape[2]
-
-
-def _window(
-    operator: RawOperator,
-    options: Any,
-    image_hw: tuple[int, int],
-    kernel_hw: tuple[int, int],
-    dilation_hw: tuple[int, int],
-) -> Window:
-    strides = (options.StrideH(), options.StrideW())
-    if min(*strides, *kernel_hw, *dilation_hw) < 1:
-        raise ModelError(
-            f"{operator.label}: strides {strides}, kernel {kernel_hw}, dilations {dilation_hw}; "
-            "all must be at least 1",
-            hint=_DAMAGED_HINT,
-        )
-    window = Window(
-        stride_h=strides[0],
-        stride_w=strides[1],
-        dilation_h=dilation_hw[0],
-        dilation_w=dilation_hw[1],
-    )
-    if options.Padding() == tflite.Padding.VALID:
-        return window
-    if options.Padding() == tflite.Padding.SAME:
-        window = same_window(window, image_hw, kernel_hw)
-        _check_padded_size(operator, image_hw, window)
-        return window
-    raise ModelError(f"{operator.label}: padding code {options.Padding()}", hint=_DAMAGED_HINT)
-
-
-def _check_padded_size(operator: RawOperator, image_hw: tuple[int, int], window: Window) -> None:
-    """SAME on a dilation or kernel of 2**30 is legal and would pad to gigabytes."""
-    top, bottom, left, right = paddings(window)
-    elements = (image_hw[0] + top + bottom) * (image_hw[1] + left + right)
-    if elements > MAX_TENSOR_ELEMENTS:
-        raise ModelError(
-            f"{operator.label}: paddings {paddings(window)} around {image_hw} make {elements} "
-            f"elements a channel, more than the {MAX_TENSOR_ELEMENTS} allowed",
-            hint=_DAMAGED_HINT,
-        )
 
 
 def _bias_quantization(x: Tensor, weights: Tensor) -> Quantization:
@@ -138,7 +67,7 @@ def _bias(scope: Scope, operator: RawOperator, x: Tensor, weights: Tensor, count
     if math.prod(raw.shape) != count:
         raise ModelError(
             f"{operator.label}: bias {raw.name!r} of shape {list(raw.shape)} for {count} channels",
-            hint=_DAMAGED_HINT,
+            hint=DAMAGED_HINT,
         )
     values = read_int32(raw).reshape(count)
     return scope.keep(
@@ -151,17 +80,17 @@ def _image_weights(scope: Scope, operator: RawOperator, per_position: int) -> Te
     if len(weights.shape) != 4 or (per_position and weights.shape[0] != per_position):
         raise ModelError(
             f"{operator.label}: weights {weights.name!r} of shape {list(weights.shape)}",
-            hint=_DAMAGED_HINT,
+            hint=DAMAGED_HINT,
         )
     return weights
 
 
 def _conv(scope: Scope, operator: RawOperator) -> None:
     scope.operand_count(operator, 2, 3)
-    options = _options(operator, tflite.Conv2DOptions)
+    options = options_of(operator, tflite.Conv2DOptions)
     x = scope.int8(operator, 0)
     weights = _image_weights(scope, operator, 0)
-    image = _image(operator, x)
+    image = image_of(operator, x)
     if weights.shape[3] != x.shape[3]:
         raise UnsupportedOperatorError(
             f"{operator.label}: weights for {weights.shape[3]} input channels, the input has "
@@ -173,15 +102,15 @@ def _conv(scope: Scope, operator: RawOperator) -> None:
 
 def _depthwise(scope: Scope, operator: RawOperator) -> None:
     scope.operand_count(operator, 2, 3)
-    options = _options(operator, tflite.DepthwiseConv2DOptions)
+    options = options_of(operator, tflite.DepthwiseConv2DOptions)
     x = scope.int8(operator, 0)
     weights = _image_weights(scope, operator, 1)
-    image = _image(operator, x)
+    image = image_of(operator, x)
     channels = weights.shape[3]
     if channels % x.shape[3]:
         raise ModelError(
             f"{operator.label}: {channels} output channels are no multiple of {x.shape[3]}",
-            hint=_DAMAGED_HINT,
+            hint=DAMAGED_HINT,
         )
     kind = OpKind.DEPTHWISE_CONV_2D
     _convolution(scope, operator, kind, x, weights, channels, image, options)
@@ -199,15 +128,15 @@ def _convolution(
 ) -> None:
     kernel_hw = (weights.shape[1], weights.shape[2])
     dilation_hw = (options.DilationHFactor(), options.DilationWFactor())
-    window = _window(operator, options, image_hw, kernel_hw, dilation_hw)
+    window = window_of(operator, options, image_hw, kernel_hw, dilation_hw)
     bias = _bias(scope, operator, x, weights, channels)
-    attributes = Conv2D(window, _activation(operator, options))
+    attributes = Conv2D(window, activation_of(operator, options))
     scope.node(kind, (x, weights, bias), scope.output(operator), attributes)
 
 
 def _dense(scope: Scope, operator: RawOperator) -> None:
     scope.operand_count(operator, 2, 3)
-    options = _options(operator, tflite.FullyConnectedOptions)
+    options = options_of(operator, tflite.FullyConnectedOptions)
     if options.WeightsFormat():
         raise UnsupportedOperatorError(
             f"{operator.label}: weights in format {options.WeightsFormat()}; supported: DEFAULT",
@@ -218,7 +147,7 @@ def _dense(scope: Scope, operator: RawOperator) -> None:
     if len(weights.shape) != 2:
         raise ModelError(
             f"{operator.label}: weights {weights.name!r} of shape {list(weights.shape)}",
-            hint=_DAMAGED_HINT,
+            hint=DAMAGED_HINT,
         )
     outputs, inputs = weights.shape
     if math.prod(x.shape) != inputs or math.prod(output.shape) != outputs:
@@ -229,7 +158,7 @@ def _dense(scope: Scope, operator: RawOperator) -> None:
         )
     bias = _bias(scope, operator, x, weights, outputs)
     x = scope.reshaped(x, (1, inputs), f"{output.name}/input")
-    attributes = FullyConnected(_activation(operator, options))
+    attributes = FullyConnected(activation_of(operator, options))
     if output.shape == (1, outputs):
         scope.node(OpKind.FULLY_CONNECTED, (x, weights, bias), output, attributes)
         return
@@ -241,7 +170,7 @@ def _dense(scope: Scope, operator: RawOperator) -> None:
 def _elementwise(kind: OpKind, options_type: type) -> Callable[[Scope, RawOperator], None]:
     def convert(scope: Scope, operator: RawOperator) -> None:
         scope.operand_count(operator, 2, 2)
-        activation = _activation(operator, _options(operator, options_type))
+        activation = activation_of(operator, options_of(operator, options_type))
         inputs = (scope.int8(operator, 0), scope.int8(operator, 1))
         scope.node(kind, inputs, scope.output(operator), Elementwise(activation))
 
@@ -251,29 +180,22 @@ def _elementwise(kind: OpKind, options_type: type) -> Callable[[Scope, RawOperat
 def _pool(kind: OpKind) -> Callable[[Scope, RawOperator], None]:
     def convert(scope: Scope, operator: RawOperator) -> None:
         scope.operand_count(operator, 1, 1)
-        options = _options(operator, tflite.Pool2DOptions)
+        options = options_of(operator, tflite.Pool2DOptions)
         x = scope.int8(operator, 0)
         kernel_hw = (options.FilterHeight(), options.FilterWidth())
-        window = _window(operator, options, _image(operator, x), kernel_hw, (1, 1))
-        attributes = Pool2D(*kernel_hw, window, _activation(operator, options))
+        window = window_of(operator, options, image_of(operator, x), kernel_hw, (1, 1))
+        attributes = Pool2D(*kernel_hw, window, activation_of(operator, options))
         scope.node(kind, (x,), scope.output(operator), attributes)
 
     return convert
 
 
-def _axis(operator: RawOperator, axis: int, rank: int) -> int:
-    """The axis counted from the front."""
-    if not -rank <= axis < rank:
-        raise ModelError(f"{operator.label}: axis {axis} of {rank}", hint=_DAMAGED_HINT)
-    return axis % rank
-
-
 def _mean(scope: Scope, operator: RawOperator) -> None:
     scope.operand_count(operator, 2, 2)
-    options = _options(operator, tflite.ReducerOptions)
+    options = options_of(operator, tflite.ReducerOptions)
     x = scope.int8(operator, 0)
     values = scope.integers(operator, 1).reshape(-1)
-    axes = sorted({_axis(operator, int(value), len(x.shape)) for value in values})
+    axes = sorted({axis_of(operator, int(value), len(x.shape)) for value in values})
     attributes = Mean(tuple(axes), bool(options.KeepDims()))
     scope.node(OpKind.MEAN, (x,), scope.output(operator), attributes)
 
@@ -285,7 +207,7 @@ def _pad(scope: Scope, operator: RawOperator) -> None:
         raise ModelError(
             f"{operator.label}: paddings of shape {list(pads.shape)}, least {pads.min()}, for an "
             f"input of shape {list(x.shape)}",
-            hint=_DAMAGED_HINT,
+            hint=DAMAGED_HINT,
         )
     attributes = Pad(tuple((int(before), int(after)) for before, after in pads))
     scope.node(OpKind.PAD, (x,), scope.output(operator), attributes)
@@ -321,7 +243,7 @@ def _reshape(most: int) -> Callable[[Scope, RawOperator], None]:
         if math.prod(x.shape) != math.prod(output.shape):
             raise ModelError(
                 f"{operator.label}: shape {list(x.shape)} to {list(output.shape)}",
-                hint=_DAMAGED_HINT,
+                hint=DAMAGED_HINT,
             )
         scope.node(OpKind.RESHAPE, (x,), output, NoAttributes())
 
@@ -330,8 +252,8 @@ def _reshape(most: int) -> Callable[[Scope, RawOperator], None]:
 
 def _concatenation(scope: Scope, operator: RawOperator) -> None:
     scope.operand_count(operator, 1, len(scope.model.tensors))
-    options = _options(operator, tflite.ConcatenationOptions)
-    activation = _activation(operator, options)
+    options = options_of(operator, tflite.ConcatenationOptions)
+    activation = activation_of(operator, options)
     if activation is not Activation.NONE:
         raise UnsupportedOperatorError(
             f"{operator.label}: fused activation {activation.name}; supported: NONE",
@@ -339,15 +261,15 @@ def _concatenation(scope: Scope, operator: RawOperator) -> None:
         )
     inputs = tuple(scope.int8(operator, i) for i in range(len(operator.inputs)))
     output = scope.output(operator)
-    axis = _axis(operator, options.Axis(), len(output.shape))
+    axis = axis_of(operator, options.Axis(), len(output.shape))
     scope.node(OpKind.CONCATENATION, inputs, output, Concatenation(axis))
 
 
 def _softmax(scope: Scope, operator: RawOperator) -> None:
     scope.operand_count(operator, 1, 1)
-    beta = float(_options(operator, tflite.SoftmaxOptions).Beta())
+    beta = float(options_of(operator, tflite.SoftmaxOptions).Beta())
     if not (math.isfinite(beta) and beta > 0):
-        raise ModelError(f"{operator.label}: beta {beta}", hint=_DAMAGED_HINT)
+        raise ModelError(f"{operator.label}: beta {beta}", hint=DAMAGED_HINT)
     x = scope.int8(operator, 0)
     scope.node(OpKind.SOFTMAX, (x,), scope.output(operator), Softmax(beta))
 

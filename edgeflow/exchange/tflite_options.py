@@ -68,9 +68,7 @@ def builtin_code(kind: OpKind) -> int:
 def operator_version(tensors: Tensors, node: Node) -> int:
     """The operator version to declare for the node."""
     if node.kind is OpKind.MUL:
-        first, second, out = (
-            np.float32(_scale(tensors, name)) for name in (*node.inputs, *node.outputs)
-        )
+        first, second, out = (_scale(tensors, name) for name in (*node.inputs, *node.outputs))
         if first * second / out >= 1.0:
             return MUL_VERSION_WITH_LARGE_RESCALE
     return INT8_VERSIONS[node.kind]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
+
 from edgeflow.errors import GraphError, ModelError, UnsupportedOperatorError
 from edgeflow.exchange.tflite_boundary import drop_shape_arithmetic, strip_boundary
 from edgeflow.exchange.tflite_file import RawModel, parse
@@ -21,6 +23,12 @@ _METADATA_HINT = "the file was altered after edgeflow wrote it; export the model
 
 def read_graph(data: bytes) -> Graph:
     """The integer graph of a `.tflite` file; see `edgeflow.exchange.tflite.read`."""
+    # Extreme scales overflow float32 on the way to the checks that refuse them.
+    with np.errstate(all="ignore"):
+        return _graph(data)
+
+
+def _graph(data: bytes) -> Graph:
     model = drop_shape_arithmetic(strip_boundary(parse(data)))
     _refuse_unknown(model)
     scope = Scope(model)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeflow.errors import ModelError, UnsupportedOperatorError
-from edgeflow.exchange.tflite_file import RawModel, RawOperator, RawTensor
+from edgeflow.exchange.tflite_file import RawModel, RawOperator
+from edgeflow.exchange.tflite_tensor import RawTensor
 from edgeflow.graph.ir import Attributes, DType, NoAttributes, Node, OpKind, Tensor
 
 INT8_HINT = "quantize the whole model to int8 (full integer quantization) and export it again"

@@ -274,6 +274,19 @@ def test_damaged_metadata_of_ours_is_a_model_error() -> None:
             read(edited(ORIGINAL, change))
 
 
+@pytest.mark.parametrize("scale", [1e-45, 1e-38, 1e-20, 1e20, 3e38])
+def test_extreme_scales_are_read_or_refused_without_a_warning(scale: float) -> None:
+    names = [t.name for t in schema.ModelT.InitFromPackedBuf(ORIGINAL, 0).subgraphs[0].tensors]
+    for name in (name.decode() for name in names):
+
+        def change(model: Any, name: str = name) -> None:
+            quantization = edit.tensor_named(model, name).quantization
+            if quantization is not None:
+                quantization.scale = np.full(len(quantization.scale), scale, np.float32)
+
+        assert outcome(edited(ORIGINAL, change)) in ("read", "refused")
+
+
 # --- mutants ---------------------------------------------------------------------------------
 
 
