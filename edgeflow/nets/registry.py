@@ -10,11 +10,13 @@ from edgeflow.errors import UnknownNameError
 from edgeflow.nets import network
 from edgeflow.nets.network import NetworkSpec
 from edgeflow.nets.specs import (
+    CellSpec,
     Convolution,
     Dense,
     DepthwiseSeparable,
     GlobalAveragePool,
     Logits,
+    MaxPool,
     Residual,
     ShapeHWC,
 )
@@ -24,27 +26,24 @@ if TYPE_CHECKING:
 
 
 def small(shape: ShapeHWC, outputs: int) -> NetworkSpec:
-    """The default: 3x3 convolutions, halving to about 4x4 while channels double up to 64.
+    """The default: 3x3 convolution and max-pooling in turn, down to 3x3 or less; 16 to 64 channels.
 
     Sides above 40 are halved by the first convolution already; a side of 1 gets no window.
     """
     height, width, _ = shape
     kernel = (3 if height > 1 else 1, 3 if width > 1 else 1)
-    channels = 8 if height * width <= 256 else 16
     stride = (2 if height > 40 else 1, 2 if width > 40 else 1)
-    cells: list[Convolution | GlobalAveragePool | Logits] = []
-    while True:
-        cells.append(Convolution(channels=channels, kernel=kernel, stride=stride))
-        height, width = -(-height // stride[0]), -(-width // stride[1])
-        if max(height, width) <= 4:
-            break
-        stride = (2 if height > 4 else 1, 2 if width > 4 else 1)
-        channels = min(64, 2 * channels)
-    cells += [
-        Convolution(channels=min(64, 2 * channels), kernel=kernel),
-        GlobalAveragePool(),
-        Logits(units=outputs),
-    ]
+    channels = 16
+    cells: list[CellSpec] = [Convolution(channels=channels, kernel=kernel, stride=stride)]
+    height, width = -(-height // stride[0]), -(-width // stride[1])
+    while max(height, width) > 3:
+        window = (2 if height > 3 else 1, 2 if width > 3 else 1)
+        cells.append(MaxPool(kernel=window, stride=window))
+        height, width = height // window[0], width // window[1]
+        if max(height, width) > 3:
+            channels = min(64, 2 * channels)
+            cells.append(Convolution(channels=channels, kernel=kernel))
+    cells.append(Logits(units=outputs))
     return NetworkSpec(name="small", input_shape=shape, cells=tuple(cells))
 
 
