@@ -76,7 +76,7 @@ def _entry(model: Flow) -> tuple[tuple[int, int, int], list[Step]]:
         case (_, features):
             flat = Reshaping((1, features))
             return (1, 1, features), _begin(model, "Flatten", flat, source.name)
-        case (_, height, width, channels) if reads_channels_last(model, source.name):
+        case (_, height, width, channels) if reads_channels_last(model.consumers(), source.name):
             to_last = Permutation((0, 2, 3, 1))
             return (height, width, channels), _begin(model, "Transpose", to_last, source.name)
         case (_, channels, height, width):

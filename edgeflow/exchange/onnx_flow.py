@@ -45,6 +45,7 @@ def flow(model: RawModel) -> Flow:
     shapes = {name: array.shape for name, array in constants.items()}
     shapes |= {value.name: value.shape for value in model.inputs}
     steps: list[Step] = []
+    dequantized: set[str] = set()  # constants whose integers a reader of QDQ models needs
     for node in model.nodes:
         view = NodeView(node, shapes, constants, model.opset)
         output = node.outputs[0]
@@ -67,21 +68,27 @@ def flow(model: RawModel) -> Flow:
             values = _fold(operator, [constants[name] for name in inputs], view)
             if values is not None:
                 constants[output], shapes[output] = values, values.shape
-                if not isinstance(operator, Quantizing | Dequantizing):
+                if not dequantized.intersection(inputs) and not isinstance(
+                    operator, Quantizing | Dequantizing
+                ):
                     continue
+                dequantized.add(output)
         steps.append(Step(node.name, node.op_type, operator, inputs, output))
     for name in model.outputs:
         if name not in shapes:
             raise ModelError(f"output {name!r} of the ONNX graph is not supported as an output")
-    live = _live(steps, model.outputs)
+    live = _live(steps, model)
     return Flow(model.name, live, constants, shapes, model.inputs, model.outputs, model.metadata)
 
 
-def _live(steps: list[Step], outputs: tuple[str, ...]) -> tuple[Step, ...]:
-    needed = set(outputs)
+def _live(steps: list[Step], model: RawModel) -> tuple[Step, ...]:
+    """Steps that an output depends on, and those that say how an input is quantized."""
+    needed = set(model.outputs)
+    inputs = {value.name for value in model.inputs}
     kept = []
     for step in reversed(steps):
-        if step.output in needed:
+        quantizes_input = isinstance(step.operator, Quantizing) and step.inputs[0] in inputs
+        if step.output in needed or quantizes_input:
             needed.update(step.inputs)
             kept.append(step)
     return tuple(reversed(kept))

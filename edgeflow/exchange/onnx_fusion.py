@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from edgeflow.exchange.onnx_model import Array
@@ -59,9 +60,8 @@ def _added_bias(flow: Flow, step: Step, add: Step) -> Array | None:
     return values.reshape(-1) if aligned == per_channel else None
 
 
-def reads_channels_last(flow: Flow, name: str) -> bool:
+def reads_channels_last(consumers: Mapping[str, list[Step]], name: str) -> bool:
     """Whether a rank-4 tensor is [N, H, W, C]: its first use permutes it to [N, C, H, W]."""
-    consumers = flow.consumers()
     front = [name]
     while front:
         after = consumers.get(front.pop(), [])
