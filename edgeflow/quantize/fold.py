@@ -29,6 +29,15 @@ from edgeflow.quantize.operators import (
 FIXED_GRID_OPERATORS = (Sigmoid, Softmax)
 
 
+def without_unused(steps: Sequence[Step], output: str) -> tuple[Step, ...]:
+    """The steps that the output depends on."""
+    needed = {output}
+    for step in reversed(steps):
+        if step.name in needed:
+            needed.update(step.inputs)
+    return tuple(step for step in steps if step.name in needed)
+
+
 def fold_affines(
     steps: Sequence[Step], operators: Mapping[str, nn.Module], output: str
 ) -> tuple[tuple[Step, ...], dict[str, nn.Module], str]:

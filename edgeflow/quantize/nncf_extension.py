@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import logging
-import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -37,7 +37,8 @@ class _EagerFunctions:
 def load_nncf() -> ModuleType:
     """The package `nncf`, imported and prepared once for the process."""
     logger_class = logging.getLoggerClass()
-    with _environment("NNCF_CI", "1"):
+    # Its import alone writes a client id into the home directory, and NNCF_CI is read after that.
+    with _not_importable("openvino_telemetry"):
         import nncf
         import nncf.telemetry.decorator
         import nncf.torch
@@ -45,7 +46,7 @@ def load_nncf() -> ModuleType:
         from nncf.torch.quantization import quantize_functions
 
     logging.setLoggerClass(logger_class)
-    # The variable NNCF_CI has no effect if someone imported NNCF before.
+    # In case a user's module imported NNCF before.
     nncf.telemetry.decorator.telemetry = NNCFTelemetryStub()
     quantize_functions.QuantizedFunctionsCPU = _EagerFunctions()
     return nncf
@@ -69,13 +70,15 @@ def quiet_nncf() -> Iterator[ModuleType]:
 
 
 @contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
-    old = os.environ.get(name)
-    os.environ[name] = value
+def _not_importable(package: str) -> Iterator[None]:
+    """As if `package` were not installed, which NNCF provides for."""
+    absent = object()
+    old: Any = sys.modules.get(package, absent)
+    sys.modules[package] = None  # type: ignore[assignment]
     try:
         yield
     finally:
-        if old is None:
-            del os.environ[name]
+        if old is absent:
+            del sys.modules[package]
         else:
-            os.environ[name] = old
+            sys.modules[package] = old

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import io
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from typing import Any
 
 import torch
@@ -13,7 +14,12 @@ from torch import Tensor, fx, nn
 
 from edgeflow.errors import ModelError, UnsupportedOperatorError
 from edgeflow.quantize.conversions import CONVERSIONS, IDENTITIES, SUPPORTED, Builder, Operand
-from edgeflow.quantize.fold import fold_affines, merge_reshapes_into_means, separate_fixed_grids
+from edgeflow.quantize.fold import (
+    fold_affines,
+    merge_reshapes_into_means,
+    separate_fixed_grids,
+    without_unused,
+)
 from edgeflow.quantize.network import INPUT, StepNetwork
 
 # Any size but 1, so that a batch cannot be taken for a dimension of size 1 that may broadcast.
@@ -34,7 +40,8 @@ def trace(network: nn.Module, example: Tensor) -> StepNetwork:
     program = _export(network, sample)
     builder = Builder(tuple(sample.shape[1:]))
     output = _convert(program, builder, _TRACE_BATCH)
-    steps, operators, output = fold_affines(builder.steps, builder.operators, output)
+    steps = without_unused(builder.steps, output)
+    steps, operators, output = fold_affines(steps, builder.operators, output)
     steps, operators, output = merge_reshapes_into_means(steps, operators, output)
     steps, operators = separate_fixed_grids(steps, operators)
     traced = StepNetwork(tuple(sample.shape[1:]), steps, operators, output).eval()
@@ -164,13 +171,14 @@ def _where(node: fx.Node) -> str:
 
 @contextmanager
 def _quiet_export() -> Iterator[None]:
-    """Keep torch from logging tracebacks of an error that is raised anyway."""
+    """Keep torch from logging and printing what an error that it raises says anyway."""
     names = ["torch", *(n for n in logging.root.manager.loggerDict if n.startswith("torch."))]
     levels = {name: logging.getLogger(name).level for name in names}
     try:
         for name in names:
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        yield
+        with redirect_stderr(io.StringIO()):
+            yield
     finally:
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)

@@ -1,0 +1,135 @@
+"""The whole quantization of a small network on small data."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import nn
+
+from edgeflow.data.dataset import Dataset, Split
+from edgeflow.data.preprocessing import Affine, Preprocessing, RawFeatures
+from edgeflow.errors import TrainingError
+from edgeflow.progress import ProgressEvent
+from edgeflow.quantize.flow import Kept, quantize
+from edgeflow.quantize.grids import FixedGrid
+from edgeflow.quantize.options import QuantizeOptions
+
+OPTIONS = QuantizeOptions(calibration_samples=32, epochs=2, batch_size=16, threads=1)
+
+
+def make_split(count: int, seed: int) -> Split:
+    """Bright squares in one of three places."""
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, 3, count)
+    x = generator.normal(0.0, 0.2, (count, 6, 6, 1)).astype(np.float32)
+    for i, label in enumerate(labels):
+        x[i, 2 * label : 2 * label + 2, 1:5] += 1.0
+    return Split(x, labels.astype(np.int64))
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    preprocessing = Preprocessing(
+        front_end=RawFeatures(), affine=Affine(scale=(0.5,), offset=(0.1,))
+    )
+    train, validation = make_split(96, 0), make_split(48, 1)
+    unreadable = Split(np.empty((0, 0, 0, 0), np.float32), np.empty(0, np.int64))
+    return Dataset("squares", train, validation, unreadable, ("a", "b", "c"), preprocessing, "0")
+
+
+@pytest.fixture(scope="module")
+def network() -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = nn.Sequential(
+            nn.Conv2d(1, 4, 3, stride=2, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(36, 3)
+        )
+        split = make_split(96, 0)
+        x, y = (
+            torch.from_numpy(split.x.transpose(0, 3, 1, 2) * 0.5 + 0.1),
+            torch.from_numpy(split.y),
+        )
+        optimizer = torch.optim.Adam(network.parameters(), 0.02)
+        for _ in range(60):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(network(x), y).backward()
+            optimizer.step()
+    return network.eval()
+
+
+def state(network: nn.Module) -> dict[str, torch.Tensor]:
+    return dict(network.state_dict())
+
+
+def test_the_result_is_frozen_accurate_and_reported(network: nn.Module, dataset: Dataset) -> None:
+    events: list[ProgressEvent] = []
+    result = quantize(network, dataset, OPTIONS, events.append)
+    assert result.float_accuracy >= 0.95
+    assert result.accuracy >= result.float_accuracy - 0.05
+    assert result.accuracy >= result.post_training_accuracy
+    assert result.calibration_inputs.shape == (32, 1, 6, 6)
+    assert all(isinstance(grid, FixedGrid) for grid in result.module.quantizers.values())
+    assert not any(parameter.requires_grad for parameter in result.module.parameters())
+    assert not any(type(m).__module__.startswith("nncf") for m in result.module.modules())
+    assert [event.done for event in events] == [0, 0, 0, 1, 2]
+    assert {event.stage for event in events} == {"quantize"}
+    assert {"train_loss", "validation_accuracy"} <= set(events[-1].values)
+
+
+def test_equal_options_give_bit_identical_networks(network: nn.Module, dataset: Dataset) -> None:
+    first, second = (quantize(network, dataset, OPTIONS) for _ in range(2))
+    assert first.kept is second.kept
+    assert state(first.module).keys() == state(second.module).keys()
+    for name, value in state(first.module).items():
+        assert torch.equal(value, state(second.module)[name]), name
+    np.testing.assert_array_equal(first.calibration_inputs, second.calibration_inputs)
+
+
+def test_another_seed_gives_other_calibration_samples(network: nn.Module, dataset: Dataset) -> None:
+    options = OPTIONS.model_copy(update={"epochs": 0})
+    first = quantize(network, dataset, options)
+    second = quantize(network, dataset, options.model_copy(update={"seed": 1}))
+    assert not np.array_equal(first.calibration_inputs, second.calibration_inputs)
+
+
+def test_without_epochs_only_post_training_happens(network: nn.Module, dataset: Dataset) -> None:
+    result = quantize(network, dataset, OPTIONS.model_copy(update={"epochs": 0}))
+    assert result.kept is Kept.POST_TRAINING
+    assert result.fine_tuned_accuracy is None
+
+
+def test_fine_tuning_that_makes_it_worse_is_not_kept(network: nn.Module, dataset: Dataset) -> None:
+    destructive = OPTIONS.model_copy(update={"epochs": 1, "learning_rate": 3.0})
+    result = quantize(network, dataset, destructive)
+    assert result.fine_tuned_accuracy is not None
+    assert result.fine_tuned_accuracy < result.post_training_accuracy
+    assert result.kept is Kept.POST_TRAINING
+    assert result.accuracy == result.post_training_accuracy
+
+
+def test_fine_tuning_that_diverges_is_a_training_error(
+    network: nn.Module, dataset: Dataset
+) -> None:
+    with pytest.raises(TrainingError, match="epoch 1") as caught:
+        quantize(network, dataset, OPTIONS.model_copy(update={"learning_rate": 1e30}))
+    assert "learning rate" in caught.value.hint
+
+
+def test_fine_tuning_restores_coarse_weights(network: nn.Module, dataset: Dataset) -> None:
+    options = OPTIONS.model_copy(update={"weight_bits": 2, "epochs": 6, "learning_rate": 5e-3})
+    result = quantize(network, replace(dataset, name="coarse"), options)
+    assert result.fine_tuned_accuracy is not None
+    assert result.fine_tuned_accuracy >= result.post_training_accuracy
+    assert result.accuracy >= 0.9
+
+
+@pytest.mark.parametrize(
+    "change", [{"weight_bits": 9}, {"temperature": 0}, {"epochs": -1}, {"unknown": 1}]
+)
+def test_options_out_of_range_are_refused(change: dict[str, int]) -> None:
+    with pytest.raises(ValidationError):
+        QuantizeOptions.model_validate(change)
