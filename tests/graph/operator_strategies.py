@@ -45,14 +45,19 @@ ZERO_POINTS = st.one_of(
 SCALES = st.one_of(
     *[log_uniform(2**-7, 2**-3)] * 4,
     st.sampled_from([2**-7, 2**-4, 1.0]),
+    # RELU6 clamps halfway between two integers: the last bit of 6 / scale decides.
+    st.integers(20, 250).map(lambda n: 6.0 / (n + 0.5)),
     log_uniform(2**-30, 2**-10),
     log_uniform(1.0, 2**15),
 )
+_SMALL = st.one_of(st.integers(1, 6), st.integers(1, 127))
 # Output scale over the natural one of the operator: around 1, or far off, so that results vanish or
 # saturate and multipliers flush to zero or need left shifts.
 SCALE_FACTORS = st.one_of(
     *[log_uniform(0.25, 4.0)] * 5,
     st.sampled_from([1.0, 0.5, 2.0]),
+    # Accumulators fall halfway between two outputs: the last bit of the multiplier decides.
+    *[st.builds(lambda a, k: 2 * a / (2 * k + 1), _SMALL, _SMALL)] * 2,
     log_uniform(2**-14, 2**-2),
     log_uniform(4.0, 2**36),
 )
@@ -92,7 +97,8 @@ def quantization(d: Drawing) -> Quantization:
 
 
 def output_quantization(d: Drawing, natural_scale: float) -> Quantization:
-    return per_tensor(natural_scale * d.draw(SCALE_FACTORS), d.draw(ZERO_POINTS))
+    scales = st.one_of(*[SCALE_FACTORS.map(lambda f: natural_scale * f)] * 7, SCALES)
+    return per_tensor(d.draw(scales), d.draw(ZERO_POINTS))
 
 
 def scale_of(tensor: Tensor) -> float:
