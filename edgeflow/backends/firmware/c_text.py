@@ -18,11 +18,18 @@ class CType(StrEnum):
     """Element types of constant arrays."""
 
     INT8 = "int8_t"
+    UINT16 = "uint16_t"
     INT32 = "int32_t"
+    UINT32 = "uint32_t"
 
 
-_ELEMENT_BYTES = {CType.INT8: 1, CType.INT32: 4}
-_ELEMENTS_PER_LINE = {CType.INT8: 20, CType.INT32: 8}
+_DTYPES: Mapping[CType, type[np.integer]] = {
+    CType.INT8: np.int8,
+    CType.UINT16: np.uint16,
+    CType.INT32: np.int32,
+    CType.UINT32: np.uint32,
+}
+_ELEMENTS_PER_LINE = {CType.INT8: 20, CType.UINT16: 12, CType.INT32: 8, CType.UINT32: 8}
 
 
 @dataclass(frozen=True)
@@ -42,13 +49,19 @@ class ConstantArray:
 
     name: str
     element: CType
-    values: NDArray[np.int8] | NDArray[np.int32]
+    values: NDArray[np.int64]
     comment: str
+
+    def __post_init__(self) -> None:
+        """Every value must fit the element type."""
+        limits = np.iinfo(_DTYPES[self.element])
+        if np.any(self.values < limits.min) or np.any(self.values > limits.max):
+            raise ValueError(f"{self.name}: a value does not fit {self.element}")
 
     @property
     def size_bytes(self) -> int:
         """Bytes in flash."""
-        return int(self.values.size) * _ELEMENT_BYTES[self.element]
+        return int(self.values.size) * np.dtype(_DTYPES[self.element]).itemsize
 
 
 def integer(value: int) -> str:
@@ -80,5 +93,7 @@ def initializer(value: Value, depth: int) -> str:
 def array_rows(array: ConstantArray) -> list[str]:
     """The elements of an array as lines of text."""
     width = _ELEMENTS_PER_LINE[array.element]
-    elements = [integer(int(element)) for element in array.values.reshape(-1)]
+    unsigned = array.element is CType.UINT32
+    numbers = array.values.reshape(-1).tolist()
+    elements = [f"{number}u" if unsigned else integer(number) for number in numbers]
     return [", ".join(elements[i : i + width]) + "," for i in range(0, len(elements), width)]

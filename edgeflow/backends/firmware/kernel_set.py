@@ -69,12 +69,16 @@ class LayerContext:
     def constant(self, role: str, element: CType, values: object, what: str) -> ConstantArray:
         """A constant array of this layer, named after it and its role."""
         flat = np.asarray(values, dtype=np.int64).reshape(-1)
-        typed = flat.astype(np.int8) if element is CType.INT8 else flat.astype(np.int32)
-        return ConstantArray(f"{self.prefix}_{role}", element, typed, what)
+        return ConstantArray(f"{self.prefix}_{role}", element, flat, what)
 
     def place(self, name: str) -> Expression:
         """Where in the arena a tensor lives."""
         return Expression(f"&edgeflow_arena[{self.offset_bytes[name]}]")
+
+    def scratch(self) -> Expression:
+        """Where the node's working memory lies; only for nodes that asked for some."""
+        assert self.scratch_offset_bytes is not None
+        return Expression(f"&edgeflow_arena[{self.scratch_offset_bytes}]")
 
 
 Renderer = Callable[[LayerContext], RenderedLayer]
@@ -111,7 +115,13 @@ def library(kernel_set: KernelSet) -> KernelLibrary:
     from edgeflow.backends.firmware import portable_c
 
     libraries: Mapping[KernelSet, KernelLibrary] = MappingProxyType(
-        {KernelSet.PORTABLE_C: KernelLibrary("portable_c", portable_c.RENDERERS)}
+        {
+            KernelSet.PORTABLE_C: KernelLibrary(
+                folder="portable_c",
+                renderers=portable_c.RENDERERS,
+                scratch_bytes=portable_c.scratch_bytes,
+            )
+        }
     )
     if kernel_set not in libraries:
         raise UnknownNameError(

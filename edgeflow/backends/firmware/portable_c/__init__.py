@@ -9,6 +9,8 @@ from edgeflow.backends.firmware.kernel_set import Renderer
 from edgeflow.backends.firmware.portable_c import channelwise, elementwise, layout, reduction
 from edgeflow.graph.ir import OpKind
 
+scratch_bytes = channelwise.patch_bytes
+
 RENDERERS: Mapping[OpKind, Renderer] = MappingProxyType(
     {
         OpKind.CONV_2D: channelwise.conv_2d,

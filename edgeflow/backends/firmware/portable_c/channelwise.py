@@ -3,58 +3,102 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgeflow.backends.firmware.c_text import ConstantArray, CType, Expression, Value
 from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
 from edgeflow.backends.firmware.portable_c.operands import clamp_fields
-from edgeflow.graph.ir import Conv2D, Tensor
-from edgeflow.graph.requantization import ChannelRequantization
+from edgeflow.graph.ir import Conv2D, Graph, Node, OpKind
+from edgeflow.graph.requantization import ChannelRequantization, DenseRequantization
 from edgeflow.graph.requantize import conv_requantization, fully_connected_requantization
 
+INTERLEAVED_OUTPUTS = 4
 
-def _wrapped_int32(values: np.ndarray) -> np.ndarray:
-    return (values & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
+_REQUANTIZE = ("edgeflow_requantize.c",)
+_SUMS = ("edgeflow_sums.c",)
+_PIXEL = ("edgeflow_pixel.c", *_SUMS, *_REQUANTIZE)
+
+
+def interleaved(rows: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Weights [out, in] in the order of `edgeflow_sums`: blocks of four outputs, flat."""
+    outputs, inputs = rows.shape
+    whole = outputs - outputs % INTERLEAVED_OUTPUTS
+    blocks = rows[:whole].reshape(-1, INTERLEAVED_OUTPUTS, inputs).transpose(0, 2, 1)
+    return np.concatenate([blocks.reshape(-1), rows[whole:].reshape(-1)])
 
 
 def folded_bias(
-    bias: Tensor, weight_sums: np.ndarray, constants: ChannelRequantization
-) -> np.ndarray:
-    """bias[o] - zero point * sum of filter o, kept to 32 bits: the kernels add modulo 2**32."""
-    assert bias.data is not None
-    folded = bias.data.astype(np.int64) - constants.input_zero_point * weight_sums
-    return _wrapped_int32(folded)
+    bias: NDArray[np.int32], weight_sums: NDArray[np.int64], zero_point: int
+) -> NDArray[np.int32]:
+    """bias[o] - zero point * sum of filter o, modulo 2**32 as the kernels add."""
+    folded = bias.astype(np.int64) - zero_point * weight_sums
+    return (folded & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
 
 
-def _channel_constants(
-    layer: LayerContext, constants: ChannelRequantization, sum_axes: tuple[int, ...]
-) -> tuple[tuple[ConstantArray, ...], dict[str, Value]]:
-    """Weights, folded bias and requantization as arrays, and the `to` struct over them."""
-    weights = layer.input(1)
-    assert weights.data is not None
-    sums = weights.data.astype(np.int64).sum(axis=sum_axes).reshape(-1)
-    bias = folded_bias(layer.input(2), sums, constants)
+@dataclass(frozen=True)
+class _Channels:
+    """Arrays of one entry per output channel, and the fields of a struct that point to them."""
+
+    arrays: tuple[ConstantArray, ...]
+    fields: Mapping[str, Value]
+
+
+def _channel_scaling(layer: LayerContext, values: ChannelRequantization) -> _Channels:
+    """The struct `edgeflow_requantization`."""
     arrays = (
-        layer.constant("weights", CType.INT8, weights.data, f"weights {list(weights.shape)}"),
-        layer.constant("bias", CType.INT32, bias, "bias with the input zero point folded in"),
-        layer.constant("multiplier", CType.INT32, constants.multipliers, "output multipliers"),
-        layer.constant("shift", CType.INT8, constants.shifts, "output shifts, positive is left"),
+        layer.constant("multiplier", CType.INT32, values.multipliers, "multipliers"),
+        layer.constant("shift", CType.INT8, values.shifts, "shifts, positive is left"),
     )
-    to: dict[str, Value] = {
-        "multiplier": Expression(arrays[2].name),
-        "shift": Expression(arrays[3].name),
-        **clamp_fields(constants.range, constants.output_zero_point),
+    fields: dict[str, Value] = {
+        "multiplier": Expression(arrays[0].name),
+        "shift": Expression(arrays[1].name),
+        **clamp_fields(values.range, values.output_zero_point),
     }
-    return arrays, to
+    return _Channels(arrays, fields)
 
 
-def _channelwise_call(
+def _dense_scaling(layer: LayerContext, values: DenseRequantization) -> _Channels:
+    """Multipliers of up to 47 bits in two words."""
+    low = [multiplier & 0xFFFFFFFF for multiplier in values.multipliers]
+    high = [multiplier >> 32 for multiplier in values.multipliers]
+    shifts = [right_shift - 32 for right_shift in values.right_shifts]
+    arrays = (
+        layer.constant("multiplier_low", CType.UINT32, low, "multipliers, low words"),
+        layer.constant("multiplier_high", CType.UINT16, high, "multipliers, high words"),
+        layer.constant("right_shift", CType.INT8, shifts, "right shifts less 32"),
+    )
+    fields: dict[str, Value] = {
+        "multiplier_low": Expression(arrays[0].name),
+        "multiplier_high": Expression(arrays[1].name),
+        "right_shift": Expression(arrays[2].name),
+        **clamp_fields(values.range, values.output_zero_point),
+    }
+    return _Channels(arrays, fields)
+
+
+def _bias(layer: LayerContext, rows: NDArray[np.int8], zero_point: int) -> ConstantArray:
+    bias = layer.input(2).data
+    assert bias is not None
+    sums = rows.sum(axis=1, dtype=np.int64)
+    folded = folded_bias(bias.astype(np.int32), sums, zero_point)
+    return layer.constant("bias", CType.INT32, folded, "bias, input zero point folded in")
+
+
+def _dense_weights(layer: LayerContext, rows: NDArray[np.int8]) -> ConstantArray:
+    what = f"weights {list(layer.input(1).shape)}, four outputs interleaved"
+    return layer.constant("weights", CType.INT8, interleaved(rows), what)
+
+
+def _call(
     layer: LayerContext,
     function: str,
     fields: Mapping[str, Value],
-    arrays: tuple[ConstantArray, ...],
-    more_sources: tuple[str, ...] = (),
+    constants: tuple[ConstantArray, ...],
+    more_sources: tuple[str, ...],
+    working_memory: tuple[Expression, ...] = (),
 ) -> RenderedLayer:
     call = KernelCall(
         function=function,
@@ -63,21 +107,31 @@ def _channelwise_call(
         layer=fields,
         arguments=(
             layer.place(layer.node.inputs[0]),
-            Expression(arrays[0].name),
-            Expression(arrays[1].name),
+            Expression(constants[0].name),
+            Expression(constants[1].name),
+            *working_memory,
             layer.place(layer.node.outputs[0]),
         ),
         sources=(f"{function}.c", *more_sources),
     )
-    return RenderedLayer((call,), arrays)
+    return RenderedLayer((call,), constants)
 
 
-def _window_fields(layer: LayerContext, filter_shape: tuple[int, int]) -> dict[str, Value]:
+def _weight_rows(layer: LayerContext, output_axis: int) -> NDArray[np.int8]:
+    """Weights as [out, taps]."""
+    weights = layer.input(1).data
+    assert weights is not None
+    rows = np.moveaxis(weights.astype(np.int8), output_axis, 0)
+    return rows.reshape(rows.shape[0], -1)
+
+
+def _window_fields(layer: LayerContext) -> dict[str, Value]:
     assert isinstance(layer.node.attributes, Conv2D)
     window = layer.node.attributes.window
+    _, filter_h, filter_w, _ = layer.input(1).shape
     return {
-        "filter_height": filter_shape[0],
-        "filter_width": filter_shape[1],
+        "filter_height": filter_h,
+        "filter_width": filter_w,
         "stride_height": window.stride_h,
         "stride_width": window.stride_w,
         "dilation_height": window.dilation_h,
@@ -87,52 +141,64 @@ def _window_fields(layer: LayerContext, filter_shape: tuple[int, int]) -> dict[s
     }
 
 
-def _is_pointwise(layer: LayerContext) -> bool:
+def _is_pointwise(graph: Graph, node: Node) -> bool:
     """1x1 and without padding; a stride only skips pixels."""
-    assert isinstance(layer.node.attributes, Conv2D)
-    window = layer.node.attributes.window
+    assert isinstance(node.attributes, Conv2D)
+    window = node.attributes.window
     padding = window.pad_top + window.pad_bottom + window.pad_left + window.pad_right
-    return layer.input(1).shape[1:3] == (1, 1) and padding == 0
+    return graph.tensors[node.inputs[1]].shape[1:3] == (1, 1) and padding == 0
+
+
+def patch_bytes(graph: Graph, node: Node) -> int:
+    """Working memory of a kernel: `edgeflow_conv_2d` gathers the inputs of one output pixel."""
+    if node.kind is not OpKind.CONV_2D or _is_pointwise(graph, node):
+        return 0
+    return int(np.prod(graph.tensors[node.inputs[1]].shape[1:]))
 
 
 def conv_2d(layer: LayerContext) -> RenderedLayer:
     """CONV_2D; a pointwise one has a kernel of its own."""
     assert isinstance(layer.node.attributes, Conv2D)
-    constants = conv_requantization(layer.graph, layer.node)
-    arrays, to = _channel_constants(layer, constants, (1, 2, 3))
+    values = conv_requantization(layer.graph, layer.node)
+    rows = _weight_rows(layer, 0)
+    scaling = _channel_scaling(layer, values)
+    bias = _bias(layer, rows, values.input_zero_point)
+    constants = (_dense_weights(layer, rows), bias, *scaling.arrays)
     _, in_h, in_w, in_c = layer.input(0).shape
-    _, out_h, out_w, out_c = layer.output.shape
-    if _is_pointwise(layer):
+    _, out_h, out_w, _ = layer.output.shape
+    pixel: Value = {"inputs": rows.shape[1], "outputs": rows.shape[0], "to": scaling.fields}
+    if _is_pointwise(layer.graph, layer.node):
         window = layer.node.attributes.window
         pointwise: dict[str, Value] = {
-            "input_channels": in_c,
-            "output_channels": out_c,
             "output_height": out_h,
             "output_width": out_w,
             "row_step": window.stride_h * in_w * in_c,
             "column_step": window.stride_w * in_c,
-            "to": to,
+            "pixel": pixel,
         }
-        more = ("edgeflow_fully_connected.c",)
-        return _channelwise_call(layer, "edgeflow_pointwise_conv_2d", pointwise, arrays, more)
+        return _call(layer, "edgeflow_pointwise_conv_2d", pointwise, constants, _PIXEL)
     fields: dict[str, Value] = {
         "input_height": in_h,
         "input_width": in_w,
         "input_channels": in_c,
         "output_height": out_h,
         "output_width": out_w,
-        "output_channels": out_c,
-        **_window_fields(layer, (layer.input(1).shape[1], layer.input(1).shape[2])),
-        "input_zero_point": constants.input_zero_point,
-        "to": to,
+        **_window_fields(layer),
+        "input_zero_point": values.input_zero_point,
+        "pixel": pixel,
     }
-    return _channelwise_call(layer, "edgeflow_conv_2d", fields, arrays)
+    return _call(layer, "edgeflow_conv_2d", fields, constants, _PIXEL, (layer.scratch(),))
 
 
 def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:
     """DEPTHWISE_CONV_2D with any channel multiplier."""
-    constants = conv_requantization(layer.graph, layer.node)
-    arrays, to = _channel_constants(layer, constants, (0, 1, 2))
+    values = conv_requantization(layer.graph, layer.node)
+    rows = _weight_rows(layer, 3)
+    what = f"weights {list(layer.input(1).shape)}"
+    weights = layer.constant("weights", CType.INT8, rows.T, what)
+    scaling = _channel_scaling(layer, values)
+    bias = layer.constant("bias", CType.INT32, layer.input(2).data, "bias")
+    constants = (weights, bias, *scaling.arrays)
     _, in_h, in_w, in_c = layer.input(0).shape
     _, out_h, out_w, out_c = layer.output.shape
     fields: dict[str, Value] = {
@@ -142,17 +208,23 @@ def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:
         "output_height": out_h,
         "output_width": out_w,
         "multiplier": out_c // in_c,
-        **_window_fields(layer, (layer.input(1).shape[1], layer.input(1).shape[2])),
-        "input_zero_point": constants.input_zero_point,
-        "to": to,
+        **_window_fields(layer),
+        "input_zero_point": values.input_zero_point,
+        "to": scaling.fields,
     }
-    return _channelwise_call(layer, "edgeflow_depthwise_conv_2d", fields, arrays)
+    return _call(layer, "edgeflow_depthwise_conv_2d", fields, constants, _REQUANTIZE)
 
 
 def fully_connected(layer: LayerContext) -> RenderedLayer:
     """FULLY_CONNECTED."""
-    constants = fully_connected_requantization(layer.graph, layer.node)
-    arrays, to = _channel_constants(layer, constants, (1,))
-    outputs, inputs = layer.input(1).shape
-    fields: dict[str, Value] = {"inputs": inputs, "outputs": outputs, "to": to}
-    return _channelwise_call(layer, "edgeflow_fully_connected", fields, arrays)
+    values = fully_connected_requantization(layer.graph, layer.node)
+    rows = _weight_rows(layer, 0)
+    scaling = _dense_scaling(layer, values)
+    bias = _bias(layer, rows, values.input_zero_point)
+    constants = (_dense_weights(layer, rows), bias, *scaling.arrays)
+    fields: dict[str, Value] = {
+        "inputs": rows.shape[1],
+        "outputs": rows.shape[0],
+        **scaling.fields,
+    }
+    return _call(layer, "edgeflow_fully_connected", fields, constants, _SUMS)

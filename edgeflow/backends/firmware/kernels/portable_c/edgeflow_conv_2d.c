@@ -1,84 +1,62 @@
 #include "edgeflow_conv_2d.h"
 
-/* The zero point is folded into the bias, so a padded tap counts as an input of that zero point. */
-
-typedef struct {
-    int32_t top;  /* input row of the first filter row, negative in the padding */
-    int32_t left; /* input column of the first filter column */
-} position;
-
-static int lies_inside(const edgeflow_conv_2d_layer *layer, position at)
+static int8_t *copy(int8_t *to, const int8_t *from, int32_t count)
 {
-    const int32_t bottom = at.top + (layer->filter_height - 1) * layer->dilation_height;
-    const int32_t right = at.left + (layer->filter_width - 1) * layer->dilation_width;
-    return at.top >= 0 && at.left >= 0 && bottom < layer->input_height &&
-           right < layer->input_width;
+    for (int32_t i = 0; i < count; i++) {
+        to[i] = from[i];
+    }
+    return to + count;
 }
 
-/* A filter row without dilation reads one run of the input. */
-static void add_inside(const edgeflow_conv_2d_layer *layer, const int8_t *input, position at,
-                       const edgeflow_filters *filters, edgeflow_sums *sums)
+static int8_t *fill(int8_t *to, int32_t value, int32_t count)
+{
+    for (int32_t i = 0; i < count; i++) {
+        to[i] = (int8_t)value;
+    }
+    return to + count;
+}
+
+/* One row of a patch, from input column `left` on; `row` is 0 in the padding above and below. */
+static int8_t *gather_row(const edgeflow_conv_2d_layer *layer, const int8_t *row, int32_t left,
+                          int8_t *patch)
 {
     const int32_t channels = layer->input_channels;
-    const int32_t row_step = layer->dilation_height * layer->input_width * channels;
-    const int32_t run = layer->filter_width * channels;
-    const int8_t *row = input + (at.top * layer->input_width + at.left) * channels;
-    for (int32_t y = 0; y < layer->filter_height; y++) {
-        edgeflow_dot(sums, row + y * row_step, filters, y * run, run);
+    const int32_t right = left + layer->filter_width;
+    if (row && layer->dilation_width == 1 && left >= 0 && right <= layer->input_width) {
+        return copy(patch, row + left * channels, layer->filter_width * channels);
     }
-}
-
-static void add_tap_by_tap(const edgeflow_conv_2d_layer *layer, const int8_t *input, position at,
-                           const edgeflow_filters *filters, edgeflow_sums *sums)
-{
-    const int32_t channels = layer->input_channels;
-    int32_t tap = 0;
-    for (int32_t y = 0; y < layer->filter_height; y++) {
-        const int32_t row = at.top + y * layer->dilation_height;
-        const int row_exists = row >= 0 && row < layer->input_height;
-        for (int32_t x = 0; x < layer->filter_width; x++) {
-            const int32_t column = at.left + x * layer->dilation_width;
-            if (row_exists && column >= 0 && column < layer->input_width) {
-                const int8_t *pixel = input + (row * layer->input_width + column) * channels;
-                edgeflow_dot(sums, pixel, filters, tap, channels);
-            } else if (layer->input_zero_point != 0) {
-                edgeflow_dot_constant(sums, layer->input_zero_point, filters, tap, channels);
-            }
-            tap += channels;
-        }
-    }
-}
-
-static void convolve_pixel(const edgeflow_conv_2d_layer *layer, const int8_t *input,
-                           const int8_t *weights, const int32_t *bias, position at, int8_t *output)
-{
-    const int32_t channels = layer->output_channels;
-    const int32_t filter_size = layer->filter_height * layer->filter_width * layer->input_channels;
-    const int in_runs = layer->dilation_width == 1 && lies_inside(layer, at);
-    for (int32_t channel = 0; channel < channels; channel += 4) {
-        const edgeflow_filters filters =
-            edgeflow_filters_from(weights, channel, channels, filter_size);
-        edgeflow_sums sums = edgeflow_sums_from(bias, channel, channels);
-        if (in_runs) {
-            add_inside(layer, input, at, &filters, &sums);
+    for (int32_t x = 0; x < layer->filter_width; x++) {
+        const int32_t column = left + x * layer->dilation_width;
+        if (row && column >= 0 && column < layer->input_width) {
+            patch = copy(patch, row + column * channels, channels);
         } else {
-            add_tap_by_tap(layer, input, at, &filters, &sums);
+            patch = fill(patch, layer->input_zero_point, channels);
         }
-        edgeflow_store(&layer->to, &sums, channel, channels, output);
+    }
+    return patch;
+}
+
+/* The inputs of one output pixel in the order of the weights; padding has the zero point. */
+static void gather(const edgeflow_conv_2d_layer *layer, const int8_t *input, int32_t top,
+                   int32_t left, int8_t *patch)
+{
+    for (int32_t y = 0; y < layer->filter_height; y++) {
+        const int32_t at = top + y * layer->dilation_height;
+        const int exists = at >= 0 && at < layer->input_height;
+        const int8_t *row = exists ? input + at * layer->input_width * layer->input_channels : 0;
+        patch = gather_row(layer, row, left, patch);
     }
 }
 
 void edgeflow_conv_2d(const edgeflow_conv_2d_layer *layer, const int8_t *input,
-                      const int8_t *weights, const int32_t *bias, int8_t *output)
+                      const int8_t *weights, const int32_t *bias, int8_t *patch, int8_t *output)
 {
     for (int32_t y = 0; y < layer->output_height; y++) {
+        const int32_t top = y * layer->stride_height - layer->pad_top;
         for (int32_t x = 0; x < layer->output_width; x++) {
-            const position at = {
-                y * layer->stride_height - layer->pad_top,
-                x * layer->stride_width - layer->pad_left,
-            };
-            convolve_pixel(layer, input, weights, bias, at, output);
-            output += layer->output_channels;
+            gather(layer, input, top, x * layer->stride_width - layer->pad_left, patch);
+            edgeflow_pixel(&layer->pixel, patch, weights, bias, output);
+            output += layer->pixel.outputs;
         }
     }
 }

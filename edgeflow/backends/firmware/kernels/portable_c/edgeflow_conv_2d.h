@@ -1,10 +1,10 @@
-/* Two-dimensional convolution, NHWC, weights OHWI, int8. */
+/* Two-dimensional convolution, NHWC, int8. */
 #ifndef EDGEFLOW_CONV_2D_H
 #define EDGEFLOW_CONV_2D_H
 
 #include <stdint.h>
 
-#include "edgeflow_requantize.h"
+#include "edgeflow_pixel.h"
 
 typedef struct {
     int32_t input_height;
@@ -12,7 +12,6 @@ typedef struct {
     int32_t input_channels;
     int32_t output_height;
     int32_t output_width;
-    int32_t output_channels;
     int32_t filter_height;
     int32_t filter_width;
     int32_t stride_height;
@@ -22,11 +21,12 @@ typedef struct {
     int32_t pad_top;
     int32_t pad_left;
     int32_t input_zero_point;
-    edgeflow_requantization to;
+    edgeflow_pixel_layer pixel;
 } edgeflow_conv_2d_layer;
 
-/* `bias` has the input zero point folded in: bias[o] - zero point * sum of filter o. */
+/* Weights (filters flattened, OHWI) and bias are those of `pixel`; `patch` is working memory for the
+ * inputs of one output pixel: filter height * filter width * input channels elements. */
 void edgeflow_conv_2d(const edgeflow_conv_2d_layer *layer, const int8_t *input,
-                      const int8_t *weights, const int32_t *bias, int8_t *output);
+                      const int8_t *weights, const int32_t *bias, int8_t *patch, int8_t *output);
 
 #endif

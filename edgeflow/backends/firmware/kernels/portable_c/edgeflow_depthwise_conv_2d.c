@@ -1,90 +1,116 @@
 #include "edgeflow_depthwise_conv_2d.h"
 
-/* The zero point is folded into the bias, so a padded tap counts as an input of that zero point. */
+/* Padding counts as an input of the zero point, so taps on it add nothing and are left out. */
+
+/* The taps of a filter that lie on the input along one dimension: `first` to `end` - 1. */
+typedef struct {
+    int32_t first;
+    int32_t end;
+} taps;
 
 typedef struct {
-    int32_t top;  /* input row of the first filter row, negative in the padding */
-    int32_t left; /* input column of the first filter column */
-} position;
+    const int8_t *input; /* below the first tap that counts, channel 0 */
+    int32_t filter;      /* offset of that tap in the weights */
+    int32_t rows;
+    int32_t columns;
+} patch;
 
-/* The input at a tap, or NULL in the padding. */
-static const int8_t *pixel_at(const edgeflow_depthwise_conv_2d_layer *layer, const int8_t *input,
-                              int32_t row, int32_t column)
+static taps taps_inside(int32_t start, int32_t dilation, int32_t filter, int32_t size)
 {
-    if (row < 0 || row >= layer->input_height || column < 0 || column >= layer->input_width) {
-        return 0;
+    taps inside = {0, filter};
+    while (inside.first < filter && start + inside.first * dilation < 0) {
+        inside.first++;
     }
-    return input + (row * layer->input_width + column) * layer->input_channels;
+    while (inside.end > inside.first && start + (inside.end - 1) * dilation >= size) {
+        inside.end--;
+    }
+    return inside;
 }
 
-static int lies_inside(const edgeflow_depthwise_conv_2d_layer *layer, position at)
+static patch patch_at(const edgeflow_depthwise_conv_2d_layer *layer, const int8_t *input,
+                      int32_t top, int32_t left)
 {
-    const int32_t bottom = at.top + (layer->filter_height - 1) * layer->dilation_height;
-    const int32_t right = at.left + (layer->filter_width - 1) * layer->dilation_width;
-    return at.top >= 0 && at.left >= 0 && bottom < layer->input_height &&
-           right < layer->input_width;
+    const taps y = taps_inside(top, layer->dilation_height, layer->filter_height,
+                               layer->input_height);
+    const taps x = taps_inside(left, layer->dilation_width, layer->filter_width,
+                               layer->input_width);
+    patch at = {input, 0, y.end - y.first, x.end - x.first};
+    if (at.rows > 0 && at.columns > 0) {
+        const int32_t row = top + y.first * layer->dilation_height;
+        const int32_t column = left + x.first * layer->dilation_width;
+        at.input += (row * layer->input_width + column) * layer->input_channels;
+        at.filter = (y.first * layer->filter_width + x.first) * layer->input_channels *
+                    layer->multiplier;
+    }
+    return at;
 }
 
-/* Four channels of a pixel whose taps all lie inside the input; multiplier 1. */
-static edgeflow_sums four_inside(const edgeflow_depthwise_conv_2d_layer *layer,
-                                 const int8_t *pixel, const int8_t *weights, const int32_t *bias)
+/* Four neighbouring channels, multiplier 1. */
+static void four_sums(const edgeflow_depthwise_conv_2d_layer *layer, const patch *at,
+                      const int8_t *weights, const int32_t *bias, int32_t channel, uint32_t *sums)
 {
     const int32_t channels = layer->input_channels;
     const int32_t column_step = layer->dilation_width * channels;
     const int32_t row_step = layer->dilation_height * layer->input_width * channels;
-    uint32_t a0 = (uint32_t)bias[0];
-    uint32_t a1 = (uint32_t)bias[1];
-    uint32_t a2 = (uint32_t)bias[2];
-    uint32_t a3 = (uint32_t)bias[3];
-    for (int32_t y = 0; y < layer->filter_height; y++) {
-        for (int32_t x = 0; x < layer->filter_width; x++) {
-            const int8_t *from = pixel + y * row_step + x * column_step;
-            const int8_t *tap = weights + (y * layer->filter_width + x) * channels;
-            a0 += (uint32_t)(from[0] * tap[0]);
-            a1 += (uint32_t)(from[1] * tap[1]);
-            a2 += (uint32_t)(from[2] * tap[2]);
-            a3 += (uint32_t)(from[3] * tap[3]);
+    const int32_t zero_point = layer->input_zero_point;
+    uint32_t a0 = (uint32_t)bias[channel];
+    uint32_t a1 = (uint32_t)bias[channel + 1];
+    uint32_t a2 = (uint32_t)bias[channel + 2];
+    uint32_t a3 = (uint32_t)bias[channel + 3];
+    for (int32_t y = 0; y < at->rows; y++) {
+        const int8_t *row = at->input + y * row_step + channel;
+        const int8_t *filter =
+            weights + at->filter + y * layer->filter_width * channels + channel;
+        for (int32_t x = 0; x < at->columns; x++) {
+            const int8_t *from = row + x * column_step;
+            const int8_t *tap = filter + x * channels;
+            a0 += (uint32_t)((from[0] - zero_point) * tap[0]);
+            a1 += (uint32_t)((from[1] - zero_point) * tap[1]);
+            a2 += (uint32_t)((from[2] - zero_point) * tap[2]);
+            a3 += (uint32_t)((from[3] - zero_point) * tap[3]);
         }
     }
-    return (edgeflow_sums){{a0, a1, a2, a3}};
+    sums[0] = a0;
+    sums[1] = a1;
+    sums[2] = a2;
+    sums[3] = a3;
 }
 
-/* One output channel anywhere, any multiplier. */
-static uint32_t one_channel(const edgeflow_depthwise_conv_2d_layer *layer, const int8_t *input,
-                            position at, const int8_t *weights, int32_t bias)
+/* One output channel, any multiplier. */
+static uint32_t one_sum(const edgeflow_depthwise_conv_2d_layer *layer, const patch *at,
+                        const int8_t *weights, const int32_t *bias, int32_t channel)
 {
-    const int32_t channels = layer->input_channels * layer->multiplier;
-    uint32_t sum = (uint32_t)bias;
-    for (int32_t y = 0; y < layer->filter_height; y++) {
-        const int32_t row = at.top + y * layer->dilation_height;
-        for (int32_t x = 0; x < layer->filter_width; x++) {
-            const int32_t column = at.left + x * layer->dilation_width;
-            const int8_t *pixel = pixel_at(layer, input, row, column);
-            const int32_t value = pixel ? *pixel : layer->input_zero_point;
-            sum += (uint32_t)(value * weights[(y * layer->filter_width + x) * channels]);
+    const int32_t inputs = layer->input_channels;
+    const int32_t column_step = layer->dilation_width * inputs;
+    const int32_t row_step = layer->dilation_height * layer->input_width * inputs;
+    const int8_t *input = at->input + channel / layer->multiplier;
+    const int8_t *filter = weights + at->filter + channel;
+    const int32_t tap_step = inputs * layer->multiplier;
+    uint32_t sum = (uint32_t)bias[channel];
+    for (int32_t y = 0; y < at->rows; y++) {
+        for (int32_t x = 0; x < at->columns; x++) {
+            const int32_t value = input[y * row_step + x * column_step] - layer->input_zero_point;
+            sum += (uint32_t)(value * filter[(y * layer->filter_width + x) * tap_step]);
         }
     }
     return sum;
 }
 
-static void convolve_pixel(const edgeflow_depthwise_conv_2d_layer *layer, const int8_t *input,
-                           const int8_t *weights, const int32_t *bias, position at, int8_t *output)
+static void convolve_pixel(const edgeflow_depthwise_conv_2d_layer *layer, const patch *at,
+                           const int8_t *weights, const int32_t *bias, int8_t *output)
 {
-    const int32_t inputs = layer->input_channels;
-    const int32_t outputs = inputs * layer->multiplier;
+    const int32_t outputs = layer->input_channels * layer->multiplier;
+    uint32_t sums[4];
     int32_t channel = 0;
-    if (layer->multiplier == 1 && lies_inside(layer, at)) {
-        const int8_t *pixel = input + (at.top * layer->input_width + at.left) * inputs;
-        for (; channel + 4 <= inputs; channel += 4) {
-            const edgeflow_sums sums =
-                four_inside(layer, pixel + channel, weights + channel, bias + channel);
-            edgeflow_store(&layer->to, &sums, channel, outputs, output);
+    if (layer->multiplier == 1) {
+        for (; channel + 4 <= outputs; channel += 4) {
+            four_sums(layer, at, weights, bias, channel, sums);
+            edgeflow_requantize(&layer->to, sums, channel, 4, output);
         }
     }
     for (; channel < outputs; channel++) {
-        const int8_t *plane = input + channel / layer->multiplier;
-        const uint32_t sum = one_channel(layer, plane, at, weights + channel, bias[channel]);
-        output[channel] = edgeflow_requantize(&layer->to, sum, channel);
+        sums[0] = one_sum(layer, at, weights, bias, channel);
+        edgeflow_requantize(&layer->to, sums, channel, 1, output);
     }
 }
 
@@ -92,12 +118,11 @@ void edgeflow_depthwise_conv_2d(const edgeflow_depthwise_conv_2d_layer *layer, c
                                 const int8_t *weights, const int32_t *bias, int8_t *output)
 {
     for (int32_t y = 0; y < layer->output_height; y++) {
+        const int32_t top = y * layer->stride_height - layer->pad_top;
         for (int32_t x = 0; x < layer->output_width; x++) {
-            const position at = {
-                y * layer->stride_height - layer->pad_top,
-                x * layer->stride_width - layer->pad_left,
-            };
-            convolve_pixel(layer, input, weights, bias, at, output);
+            const int32_t left = x * layer->stride_width - layer->pad_left;
+            const patch at = patch_at(layer, input, top, left);
+            convolve_pixel(layer, &at, weights, bias, output);
             output += layer->input_channels * layer->multiplier;
         }
     }

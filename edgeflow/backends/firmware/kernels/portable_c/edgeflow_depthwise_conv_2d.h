@@ -26,7 +26,6 @@ typedef struct {
     edgeflow_requantization to;
 } edgeflow_depthwise_conv_2d_layer;
 
-/* `bias` has the input zero point folded in: bias[o] - zero point * sum of filter o. */
 void edgeflow_depthwise_conv_2d(const edgeflow_depthwise_conv_2d_layer *layer, const int8_t *input,
                                 const int8_t *weights, const int32_t *bias, int8_t *output);
 
