@@ -21,8 +21,10 @@ from edgeflow.progress import Progress, ProgressEvent, silent
 
 STAGES = "stages"
 EVENTS = "events.jsonl"
-# Outputs that the run directory shows at its top, by stage: the file or folder of that name.
-PUBLISHED: Mapping[str, str] = {"report": "report.html", "bundle": "bundle"}
+BUNDLE = "bundle"
+REPORT = "report.html"
+# Outputs that the run directory shows at its top, by stage: the files or folders of those names.
+PUBLISHED: Mapping[str, tuple[str, ...]] = {"report": (REPORT, "figures.json"), "bundle": (BUNDLE,)}
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,8 @@ def run_plan(plan: Plan, run_dir: Path, progress: Progress = silent) -> BuildRes
         try:
             for stage in plan.stages:
                 results.append(_run_stage(stage, plan, stages, entries, tell))
-                if stage.name in PUBLISHED:
-                    _publish(entries[stage.name], run_dir)
+                for name in PUBLISHED.get(stage.name, ()):
+                    _publish(entries[stage.name].path / name, run_dir)
         except VerdictError as error:
             refusal = error
             _withdraw_bundle(run_dir)
@@ -90,8 +92,8 @@ def run_plan(plan: Plan, run_dir: Path, progress: Progress = silent) -> BuildRes
         run_dir=run_dir,
         stages=tuple(results),
         outputs={name: entry.path for name, entry in entries.items()},
-        report=_shown(run_dir, "report", entries),
-        bundle=_shown(run_dir, "bundle", entries),
+        report=run_dir / REPORT if "report" in entries else None,
+        bundle=run_dir / BUNDLE if "bundle" in entries else None,
         refusal=refusal,
     )
 
@@ -183,10 +185,9 @@ def _clean(run_dir: Path, stages: Path, tell: Progress) -> None:
         tell(ProgressEvent("build", f"removed {removed} unfinished result(s) of an earlier build"))
 
 
-def _publish(entry: Entry, run_dir: Path) -> None:
+def _publish(source: Path, run_dir: Path) -> None:
     """Copy what a stage made to the top of the run directory, unless it already stands there."""
-    name = PUBLISHED[entry.stage]
-    source, shown = entry.path / name, run_dir / name
+    shown = run_dir / source.name
     if source.is_file():
         content = source.read_bytes()
         if not shown.is_file() or shown.read_bytes() != content:
@@ -195,7 +196,7 @@ def _publish(entry: Entry, run_dir: Path) -> None:
     if shown.is_dir() and _same_files(source, shown):
         return
     partial = storage.make_partial_folder(run_dir)
-    fresh = partial / name
+    fresh = partial / source.name
     shutil.copytree(source, fresh)
     storage.sync_tree(fresh)
     _withdraw_bundle(run_dir)
@@ -206,7 +207,7 @@ def _publish(entry: Entry, run_dir: Path) -> None:
 
 def _withdraw_bundle(run_dir: Path) -> None:
     """Remove the bundle of an earlier build; refuses to remove what is no bundle."""
-    shown = run_dir / PUBLISHED["bundle"]
+    shown = run_dir / BUNDLE
     if not os.path.lexists(shown):
         return
     if shown.is_symlink() or not (shown / store.MANIFEST).is_file():
@@ -222,7 +223,3 @@ def _same_files(one: Path, other: Path) -> bool:
         return store.hash_all_files(one) == store.hash_all_files(other)
     except (store.DamageError, OSError):
         return False
-
-
-def _shown(run_dir: Path, stage: str, entries: Mapping[str, Entry]) -> Path | None:
-    return run_dir / PUBLISHED[stage] if stage in entries else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgeflow.pipeline.stage import StageContext
 from edgeflow.pipeline.steps.summarize import summarize
 
-SUMMARY = "summary.json"
+SUMMARY = "figures.json"
 REPORT = "report.html"
 
 
