@@ -1,0 +1,210 @@
+"""The re-check of a bundle from its own files alone: no data, no run directory, no training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from edgeflow.backends.firmware.image import FirmwareImage, read_image
+from edgeflow.backends.firmware.source import LayerSymbol
+from edgeflow.bundle import assemble
+from edgeflow.bundle.manifest import Manifest, read_bundle
+from edgeflow.bundle.summary import CheckRow, Summary
+from edgeflow.devices.device import INVOKE_SYMBOL, DeviceRun, LayerInstructions, RunLimits
+from edgeflow.errors import BundleError, EdgeflowError, VerdictError
+from edgeflow.gate.verdict import accuracy
+from edgeflow.graph.ir import Graph, OpKind
+from edgeflow.progress import Progress, ProgressEvent, silent
+from edgeflow.targets.schema import Target
+
+STAGE = "verify"
+DEVICE_STAGE = "device"  # the stage of the accuracy that was counted from the device's answers
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What the re-check found: one row a check, and the accuracy counted again."""
+
+    bundle: Path
+    target: str
+    model: str
+    images: int
+    accuracy: float
+    instructions: float
+    checks: tuple[CheckRow, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything is as the bundle says."""
+        return all(check.passed for check in self.checks)
+
+
+@dataclass(frozen=True, eq=False)
+class _Opened:
+    manifest: Manifest
+    files: Mapping[str, bytes]
+    summary: Summary
+    target: Target
+    graph: Graph
+    image: FirmwareImage
+    inputs: NDArray[np.int8]
+    expected: NDArray[np.int8]
+    labels: NDArray[np.int64]
+
+
+def verify(directory: Path, progress: Progress = silent) -> Verification:
+    """Hash every file, run the model and the firmware over every test input, compare all figures.
+
+    Raises BundleError where the bundle is damaged; a difference is a failed check, not an error.
+    """
+    from edgeflow.devices.registry import device_for
+    from edgeflow.graph.interpreter import run_batch
+
+    progress(ProgressEvent(STAGE, "files against the manifest", 0, 3))
+    opened = _open(directory)
+    images = len(opened.labels)
+    progress(ProgressEvent(STAGE, f"interpreter over {images} inputs", 1, 3))
+    answers = run_batch(opened.graph, opened.inputs)
+    progress(ProgressEvent(STAGE, f"firmware over {images} inputs", 2, 3))
+    run = device_for(opened.target).run(opened.image, opened.inputs, RunLimits())
+    counted = accuracy(run.outputs, opened.labels)
+    checks = (
+        CheckRow(
+            name="files", passed=True, detail=f"{len(opened.files)} files hash to the manifest"
+        ),
+        _same_graph(opened),
+        _binary(opened),
+        _equal("interpreter against test/expected.npy", opened.expected, answers),
+        _equal("firmware against test/expected.npy", opened.expected, run.outputs),
+        _accuracy(opened.summary, counted),
+        _counts(opened.summary, run),
+    )
+    progress(ProgressEvent(STAGE, "done", 3, 3))
+    return Verification(
+        bundle=directory,
+        target=opened.target.name,
+        model=opened.summary.model,
+        images=images,
+        accuracy=counted,
+        instructions=float(run.instructions.mean()),
+        checks=checks,
+    )
+
+
+def require(verification: Verification) -> None:
+    """Raise VerdictError naming every check that failed."""
+    failed = [check for check in verification.checks if not check.passed]
+    if failed:
+        raise VerdictError(
+            f"{verification.bundle} does not hold what it says: "
+            + "; ".join(f"{check.name}: {check.detail}" for check in failed),
+            hint="do not deploy it; rebuild it with `edgeflow build`",
+        )
+
+
+def _open(directory: Path) -> _Opened:
+    from edgeflow.exchange import tflite
+
+    manifest, files = read_bundle(directory)
+    try:
+        inputs, expected, labels = (
+            assemble.load_npy(files[name])
+            for name in (assemble.TEST_INPUTS, assemble.TEST_EXPECTED, assemble.TEST_LABELS)
+        )
+        if not len(inputs) == len(expected) == len(labels) > 0:
+            raise ValueError(f"{len(inputs)} inputs, {len(expected)} outputs, {len(labels)} labels")
+        return _Opened(
+            manifest=manifest,
+            files=files,
+            summary=Summary.model_validate_json(files[assemble.FIGURES]),
+            target=Target.model_validate_json(files[assemble.TARGET]),
+            graph=tflite.read(files[assemble.MODEL_TFLITE]),
+            image=_image(files),
+            inputs=inputs,
+            expected=expected,
+            labels=labels,
+        )
+    except (KeyError, ValueError, ValidationError, EdgeflowError) as error:
+        raise BundleError(
+            f"the bundle {directory} cannot be used: {error}",
+            hint="rebuild it with `edgeflow build`",
+        ) from error
+
+
+def _image(files: Mapping[str, bytes]) -> FirmwareImage:
+    try:
+        document = json.loads(files[assemble.FIRMWARE_LAYERS])
+        layers = tuple(
+            LayerSymbol(**{**row, "kind": OpKind(row["kind"])}) for row in document["layers"]
+        )
+        sizes = int(document["input_bytes"]), int(document["output_bytes"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{assemble.FIRMWARE_LAYERS}: {error}") from error
+    return read_image(files[assemble.FIRMWARE_ELF], layers, *sizes)
+
+
+def _same_graph(opened: _Opened) -> CheckRow:
+    from edgeflow.exchange import onnx_qdq
+    from edgeflow.graph.fingerprint import fingerprint
+
+    name = "model.onnx against model.tflite"
+    same = fingerprint(onnx_qdq.read(opened.files[assemble.MODEL_ONNX])) == fingerprint(
+        opened.graph
+    )
+    detail = "the same integer graph" if same else "they hold different integer graphs"
+    return CheckRow(name=name, passed=same, detail=detail)
+
+
+def _binary(opened: _Opened) -> CheckRow:
+    same = opened.image.bin == opened.files[assemble.FIRMWARE_BIN]
+    detail = f"{opened.image.flash_bytes:,} bytes" if same else "they load different bytes"
+    return CheckRow(name="firmware.bin against firmware.elf", passed=same, detail=detail)
+
+
+def _equal(name: str, expected: NDArray[np.int8], answers: NDArray[np.int8]) -> CheckRow:
+    images = len(expected)
+    if answers.size != expected.size:
+        detail = f"shape {answers.shape} instead of {expected.shape}"
+        return CheckRow(name=name, passed=False, detail=detail)
+    different = (answers.reshape(images, -1) != expected.reshape(images, -1)).any(axis=1)
+    wrong = int(np.count_nonzero(different))
+    detail = f"all {images} equal" if wrong == 0 else f"{wrong} of {images} differ"
+    return CheckRow(name=name, passed=wrong == 0, detail=detail)
+
+
+def _accuracy(summary: Summary, counted: float) -> CheckRow:
+    stated = next((r.value for r in summary.accuracies if r.stage == DEVICE_STAGE), None)
+    if stated is None:
+        return CheckRow(name="accuracy", passed=False, detail="figures.json states none")
+    detail = f"{counted:.2%}, figures.json says {stated:.2%}"
+    return CheckRow(name="accuracy", passed=counted == stated, detail=detail)
+
+
+def _counts(summary: Summary, run: DeviceRun) -> CheckRow:
+    counted = {layer.symbol: _mean(layer) for layer in run.layers}
+    overhead = counted.pop(INVOKE_SYMBOL, 0.0)
+    stated = {row.symbol: row.instructions for row in summary.layers}
+    wrong = sorted(name for name in stated if counted.get(name) != stated[name])
+    wrong += sorted(counted.keys() - stated.keys())
+    if overhead != summary.overhead_instructions:
+        wrong.append(INVOKE_SYMBOL)
+    total = sum(stated.values()) + summary.overhead_instructions
+    if not wrong:
+        detail = f"{total:,.1f} per inference, every layer as in figures.json"
+        return CheckRow(name="instructions", passed=True, detail=detail)
+    first = wrong[0]
+    said = stated.get(first, summary.overhead_instructions if first == INVOKE_SYMBOL else 0.0)
+    now = overhead if first == INVOKE_SYMBOL else counted.get(first, 0.0)
+    detail = f"{len(wrong)} layers differ; {first}: {now:,.1f}, figures.json says {said:,.1f}"
+    return CheckRow(name="instructions", passed=False, detail=detail)
+
+
+def _mean(layer: LayerInstructions) -> float:
+    """The mean count per inference, as `figures.json` states it."""
+    return float(layer.instructions.mean())
