@@ -118,7 +118,7 @@ def _refuse_empty(
             len(parts) == class_depth + 1
             and parts[: len(wrapper)] == wrapper
             and parts not in filled
-            and not _skipped(f"{name}/")
+            and not _skipped(f"{name}/file")
         ):
             raise DataError(
                 f"{tree.where(name)}: class folder without a {' or '.join(sorted(suffixes))} file",

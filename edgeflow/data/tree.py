@@ -7,6 +7,7 @@ import io
 import os
 import re
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -21,7 +22,12 @@ MAX_MEMBERS = 2_000_000
 MAX_RATIO = 200  # decompressed over compressed; looked at above RATIO_FREE_BYTES only
 RATIO_FREE_BYTES = 64 * 1024**2
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz")
-_IGNORED = re.compile(r"(^|/)(\.|__MACOSX/|Thumbs\.db$|desktop\.ini$)")
+# What the zipfile module raises on damaged archives; RuntimeError covers methods it does not know.
+_ZIP_FAILURES = (
+    *(zipfile.BadZipFile, EOFError, OSError, RuntimeError, ValueError),
+    *(struct.error, zlib.error),
+)
+_IGNORED = re.compile(r"(^|/)(\.|__MACOSX(/|$)|Thumbs\.db$|desktop\.ini$)")
 
 
 @dataclass(frozen=True)
@@ -56,13 +62,8 @@ def open_tree(path: Path, max_bytes: int) -> Iterator[FileTree]:
     if path.is_dir():
         yield _folder(path, max_bytes)
     elif zipfile.is_zipfile(path):
-        try:
-            with zipfile.ZipFile(path) as archive:
-                yield _zip(archive, path, max_bytes)
-        except zipfile.BadZipFile as error:
-            raise DataError(
-                f"{path}: damaged zip archive ({error})", hint="fetch or write the file again"
-            ) from error
+        with _opened_zip(path) as archive:
+            yield _zip(archive, path, max_bytes)
     elif path.is_file() and _first_bytes(path, 2) == b"\x1f\x8b":
         yield _tar_gz(path, max_bytes)
     else:
@@ -116,6 +117,15 @@ def _folder(root: Path, max_bytes: int) -> FileTree:
     return FileTree(str(root), _visible(names), _visible(folders), read)
 
 
+def _opened_zip(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except _ZIP_FAILURES as error:
+        raise DataError(
+            f"{path}: damaged zip archive ({error})", hint="fetch or write the file again"
+        ) from error
+
+
 def _zip(archive: zipfile.ZipFile, path: Path, max_bytes: int) -> FileTree:
     members = archive.infolist()
     _check_names(path, [m.orig_filename for m in members])
@@ -144,7 +154,7 @@ def _zip(archive: zipfile.ZipFile, path: Path, max_bytes: int) -> FileTree:
         try:
             with archive.open(by_name[name]) as file:
                 return file.read(by_name[name].file_size + 1)
-        except (zipfile.BadZipFile, EOFError, zlib.error, OSError) as error:
+        except _ZIP_FAILURES as error:
             raise DataError(
                 f"{path}: member {name!r} cannot be read ({error})",
                 hint="fetch or write the archive again",
