@@ -112,6 +112,11 @@ def _owners(image: FirmwareImage) -> NDArray[np.uint16]:
                 hint="Layer functions need external linkage and must not be inlined.",
             )
         first = (symbol.address - image.load_address) // 2
+        if not 0 <= first < len(owners):
+            raise BundleError(
+                f"The firmware's function {name!r} at {symbol.address:#010x} is not in its code.",
+                hint="Build the firmware again.",
+            )
         return slice(first, first + symbol.size_bytes // 2)
 
     owners[slots("edgeflow_main")] = _OUTSIDE

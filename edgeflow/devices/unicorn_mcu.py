@@ -27,7 +27,7 @@ from edgeflow.devices.emulator import emulator_with
 from edgeflow.devices.faults import BadAccess, describe_fault, place, unaligned_access
 from edgeflow.errors import DeviceFaultError, DeviceTimeoutError
 from edgeflow.figures import FigureKind
-from edgeflow.targets.schema import Target
+from edgeflow.targets.schema import MemoryKind, Target
 
 _PAINT = 0xC5A55A3C
 _THUMB = 1
@@ -104,24 +104,26 @@ class _Session:
         """Reset: paint the stack, load stack pointer and program counter, run to the exchange."""
         from unicorn import arm_const
 
+        if self._image.stack_bytes > self._target.region(MemoryKind.RAM).size_bytes:
+            raise _not_in_memory(self._target, self._stack_bottom, self._image.stack_bytes)
         words = self._image.stack_bytes // 4
-        self._uc.mem_write(self._stack_bottom, struct.pack("<I", _PAINT) * words)
+        self._write(self._stack_bottom, struct.pack("<I", _PAINT) * words)
         stack_top, reset = struct.unpack_from("<II", self._image.bin)
         self._uc.reg_write(arm_const.UC_ARM_REG_SP, stack_top)
         self._continue_at(reset)
-        buffers = self._uc.mem_read(self._address("edgeflow_buffers"), 8)
+        buffers = self._read(self._address("edgeflow_buffers"), 8)
         self._input, self._output = struct.unpack("<II", buffers)
 
     def infer(self, row: NDArray[np.int8]) -> NDArray[np.int8]:
         """One inference: the bytes of the output."""
         from unicorn import arm_const
 
-        self._uc.mem_write(self._input, row.tobytes())
+        self._write(self._input, row.tobytes())
         self._continue_at(self._uc.reg_read(arm_const.UC_ARM_REG_LR))
         self._check_stack()
         self._check_layers()
-        data = self._uc.mem_read(self._output, self._image.output_bytes)
-        return np.frombuffer(bytes(data), dtype=np.int8)
+        data = self._read(self._output, self._image.output_bytes)
+        return np.frombuffer(data, dtype=np.int8)
 
     def deadline(self) -> _Deadline:
         """A context in which the run may take its wall-clock limit."""
@@ -129,8 +131,8 @@ class _Session:
 
     def stack_high_water_bytes(self) -> int:
         """From the initial stack pointer to the lowest word that was ever written."""
-        data = self._uc.mem_read(self._stack_bottom, self._image.stack_bytes)
-        written = np.flatnonzero(np.frombuffer(bytes(data), dtype="<u4") != _PAINT)
+        data = self._read(self._stack_bottom, self._image.stack_bytes)
+        written = np.flatnonzero(np.frombuffer(data, dtype="<u4") != _PAINT)
         return self._image.stack_bytes - int(written[0]) * 4 if written.size else 0
 
     def _continue_at(self, address: int) -> None:
@@ -170,7 +172,7 @@ class _Session:
         return int(self._uc.reg_read(arm_const.UC_ARM_REG_PC))
 
     def _check_stack(self) -> None:
-        if struct.unpack("<I", self._uc.mem_read(self._stack_bottom, 4))[0] != _PAINT:
+        if struct.unpack("<I", self._read(self._stack_bottom, 4))[0] != _PAINT:
             raise DeviceFaultError(
                 f"The firmware used all {self._image.stack_bytes} bytes of its stack.",
                 hint="Raise firmware.stack_bytes of the target.",
@@ -200,6 +202,22 @@ class _Session:
         invalid = unicorn_const.UC_HOOK_MEM_UNMAPPED | unicorn_const.UC_HOOK_MEM_PROT
         self._uc.hook_add(invalid, remember)
 
+    def _read(self, address: int, count: int) -> bytes:
+        import unicorn
+
+        try:
+            return bytes(self._uc.mem_read(address, count))
+        except unicorn.UcError as error:
+            raise _not_in_memory(self._target, address, count) from error
+
+    def _write(self, address: int, data: bytes) -> None:
+        import unicorn
+
+        try:
+            self._uc.mem_write(address, data)
+        except unicorn.UcError as error:
+            raise _not_in_memory(self._target, address, len(data)) from error
+
     def _address(self, name: str) -> int:
         if name not in self._image.symbols:
             raise DeviceFaultError(
@@ -221,3 +239,10 @@ class _Deadline:
 
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
+
+
+def _not_in_memory(target: Target, address: int, count: int) -> DeviceFaultError:
+    return DeviceFaultError(
+        f"The image places {count} bytes at {address:#010x}, where {target.name} has no memory.",
+        hint="Build the firmware for this target.",
+    )

@@ -3,12 +3,20 @@
 import numpy as np
 import pytest
 
+from edgeflow.backends.firmware.image import read_image
 from edgeflow.backends.firmware.source import SourceTree
 from edgeflow.backends.firmware.toolchain import build_host_library, build_image
 from edgeflow.devices.device import DeviceRun, RunLimits
 from edgeflow.devices.host import HostDevice
 from edgeflow.devices.registry import device_for
-from edgeflow.errors import DataError, DeviceFaultError, DeviceTimeoutError, TargetFileError
+from edgeflow.errors import (
+    DataError,
+    DeviceFaultError,
+    DeviceTimeoutError,
+    EdgeflowError,
+    ExitCode,
+    TargetFileError,
+)
 from edgeflow.figures import FigureKind
 from edgeflow.targets.registry import load, names
 from edgeflow.targets.schema import Target
@@ -208,3 +216,24 @@ def test_an_unknown_processor_model_is_refused_with_those_that_exist() -> None:
     with pytest.raises(TargetFileError) as caught:
         device_for(target.model_copy(update={"runner": runner})).run(image, _inputs(1), RunLimits())
     assert "UC_CPU_ARM_CORTEX_M4" in caught.value.hint
+
+
+def test_damaged_images_end_in_an_error_of_the_tree() -> None:
+    """Whatever an altered file claims: an answer or a clear error, never a crash."""
+    target = load("cortex-m4")
+    image = build_image(mixed_model(), target)
+    start = image.elf.index(image.bin[:64])  # headers before, content and tables after
+    generator = np.random.default_rng(11)
+    exit_codes = []
+    for round_number in range(60):
+        damaged = bytearray(image.elf)
+        span = (24, start) if round_number % 3 == 0 else (start, len(damaged))
+        for at in generator.integers(*span, 40):
+            damaged[at] = generator.integers(256)
+        try:
+            altered = read_image(bytes(damaged), image.layers, INPUT_BYTES, 16)
+            device_for(target).run(altered, _inputs(2), RunLimits(instructions=200_000))
+        except EdgeflowError as error:
+            exit_codes.append(error.exit_code)
+    assert len(exit_codes) > 20
+    assert set(exit_codes) <= {ExitCode.BAD_INPUT, ExitCode.DEVICE}

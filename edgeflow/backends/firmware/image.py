@@ -24,6 +24,7 @@ _FLAG_WRITE = 1
 _FLAG_ALLOCATED = 2
 _SYMBOL_FUNCTION = 2
 _SYMBOL_FILE = 4
+_VECTORS_BYTES = 64
 _ADDRESS_LIMIT_BYTES = 64 * 1024 * 1024
 
 
@@ -185,6 +186,8 @@ def _flatten(elf: bytes, segments: tuple[_Segment, ...]) -> tuple[int, bytes]:
         raise ValueError("it loads nothing")
     start = min(s.load_address for s in loaded)
     end = max(s.load_address + s.file_bytes for s in loaded)
+    if end - start < _VECTORS_BYTES:
+        raise ValueError("it has no vector table")
     if end - start > _ADDRESS_LIMIT_BYTES:
         raise ValueError(f"its segments spread over {end - start} bytes")
     content = bytearray(end - start)
