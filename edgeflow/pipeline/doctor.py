@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import edgeflow
 from edgeflow.errors import EdgeflowError
@@ -134,9 +136,9 @@ def _compile() -> str:
 
 
 def _emulate() -> str:
-    import unicorn
-    from unicorn import arm_const
-
+    # The package has no types.
+    unicorn: Any = importlib.import_module("unicorn")
+    arm_const: Any = importlib.import_module("unicorn.arm_const")
     emulator = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
     emulator.mem_map(0x1000, 0x1000)
     emulator.mem_write(0x1000, _MOVE_42_TO_R0)
@@ -144,7 +146,7 @@ def _emulate() -> str:
     answer = emulator.reg_read(arm_const.UC_ARM_REG_R0)
     if answer != 42:
         raise RuntimeError(f"an emulated instruction gave {answer} instead of 42")
-    return f"runs Thumb code, version {unicorn.__version__}"
+    return f"runs Thumb code, version {metadata.version('unicorn')}"
 
 
 def _write_cache() -> str:

@@ -11,7 +11,7 @@ import tomli_w
 from pydantic import BaseModel
 
 from edgeflow.errors import UsageError
-from edgeflow.pipeline.config import CONFIG_FILE, Config
+from edgeflow.pipeline.config import CONFIG_FILE, SEEDED_SECTIONS, Config
 from edgeflow.pipeline.storage import storage_errors, write_file
 
 _HEAD = """\
@@ -53,13 +53,14 @@ def _section(name: str, model: type[BaseModel]) -> Iterable[str]:
         if isinstance(default, BaseModel):
             nested.append((f"{name}.{key}", type(default)))
         else:
-            yield _line(key, default, field.annotation)
+            own_seed = key == "seed" and name in SEEDED_SECTIONS
+            yield _line(key, default) + ("    # that of [build] by default" if own_seed else "")
     yield ""
     for path, section in nested:
         yield from _section(path, section)
 
 
-def _line(key: str, default: Any, annotation: Any) -> str:
+def _line(key: str, default: Any) -> str:
     if default is None:
         return f"# {key} =            # none by default"
     if isinstance(default, Enum):

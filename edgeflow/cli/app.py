@@ -1,0 +1,226 @@
+"""The command line: `edgeflow COMMAND`. Commands import what they need when they run."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.exceptions import TyperException
+
+from edgeflow import __version__
+from edgeflow.cli.outcome import is_debugging, run_command, tell_error
+from edgeflow.errors import ExitCode
+
+app = typer.Typer(
+    name="edgeflow",
+    help="From data and the name of an embedded target to a verified, deployable artifact.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+targets = typer.Typer(help="Targets: devices that edgeflow builds for.", no_args_is_help=True)
+profiles = typer.Typer(help="Profiles: what operators cost on a device.", no_args_is_help=True)
+app.add_typer(targets, name="targets")
+app.add_typer(profiles, name="profiles")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A name, or the path of a file.")]
+Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files to check.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """From data and the name of an embedded target to a verified, deployable artifact."""
+
+
+@app.command()
+def build(
+    target: Annotated[
+        str | None, typer.Option(help="Name of a target, or the path of a target file.")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(metavar="SOURCE", help="`digits`, or a folder, archive or file.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="A network's name, .tflite, .onnx, or module:attr."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Configuration file (default: edgeflow.toml, if there).")
+    ] = None,
+    run_dir: Annotated[
+        Path | None, typer.Option(help="Where the build lives (default: runs/TARGET).")
+    ] = None,
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="flash=64KiB, ram=16KiB, instructions=500k (at most), accuracy=0.95 (at least).",
+        ),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of split, network and training.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")
+    ] = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> int:
+    """Build a verified artifact for a target; what an earlier build finished is used again."""
+    from edgeflow.cli.build import BuildRequest, run_build, show_plan
+
+    request = BuildRequest(target, data, model, config, run_dir, tuple(budget or ()), seed)
+    return show_plan(request, as_json) if dry_run else run_build(request, as_json)
+
+
+@app.command()
+def verify(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle directory.")],
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> int:
+    """Check a bundle again: files, model, firmware on the device, accuracy, counts."""
+    from edgeflow.cli.artifacts import run_verify
+
+    return run_verify(bundle, as_json)
+
+
+@app.command()
+def report(
+    directory: Annotated[
+        Path, typer.Argument(metavar="RUN_OR_BUNDLE", help="A run directory or a bundle.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option(help="Write the report there, rendered anew.")
+    ] = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> int:
+    """Show the figures of a build, and where its report is."""
+    from edgeflow.cli.artifacts import run_report
+
+    return run_report(directory, output, as_json)
+
+
+@targets.command("list")
+def targets_list(as_json: AsJson = False, debug: Debug = False) -> int:
+    """Names of all targets."""
+    from edgeflow.cli.registries import list_targets
+
+    return list_targets(as_json)
+
+
+@targets.command("show")
+def targets_show(name: Name, as_json: AsJson = False, debug: Debug = False) -> int:
+    """A target, resolved."""
+    from edgeflow.cli.registries import show_target
+
+    return show_target(name, as_json)
+
+
+@targets.command("validate")
+def targets_validate(files: Files, as_json: AsJson = False, debug: Debug = False) -> int:
+    """Check target files."""
+    from edgeflow.cli.registries import validate_targets
+
+    return validate_targets(files, as_json)
+
+
+@profiles.command("list")
+def profiles_list(as_json: AsJson = False, debug: Debug = False) -> int:
+    """Names of all profiles."""
+    from edgeflow.cli.registries import list_profiles
+
+    return list_profiles(as_json)
+
+
+@profiles.command("show")
+def profiles_show(name: Name, as_json: AsJson = False, debug: Debug = False) -> int:
+    """A profile, whole."""
+    from edgeflow.cli.registries import show_profile
+
+    return show_profile(name, as_json)
+
+
+@profiles.command("validate")
+def profiles_validate(files: Files, as_json: AsJson = False, debug: Debug = False) -> int:
+    """Check profile files."""
+    from edgeflow.cli.registries import validate_profiles
+
+    return validate_profiles(files, as_json)
+
+
+@app.command()
+def doctor(as_json: AsJson = False, debug: Debug = False) -> int:
+    """What this machine has of what edgeflow needs, and what to do about the rest."""
+    from edgeflow.cli.setup import run_doctor
+
+    return run_doctor(as_json)
+
+
+@app.command()
+def init(
+    directory: Annotated[Path, typer.Argument(metavar="[DIR]")] = Path(),
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> int:
+    """Write a commented edgeflow.toml; never over another one."""
+    from edgeflow.cli.setup import run_init
+
+    return run_init(directory, as_json)
+
+
+def main() -> None:
+    """Entry point of the `edgeflow` program."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line with arguments; the exit code."""
+    as_json, debug = "--json" in arguments, is_debugging(arguments)
+
+    def command() -> int:
+        try:
+            # What libraries print belongs to the messages, never into our answer.
+            with contextlib.redirect_stdout(sys.stderr) if _has_answer(arguments) else _nothing():
+                code: Any = app(arguments, prog_name="edgeflow", standalone_mode=False)
+        except TyperException as error:
+            if error.exit_code != ExitCode.USAGE:
+                raise
+            message = error.format_message()
+            if message.startswith("Usage:"):  # no command given
+                print(message, file=sys.stderr)
+                message = "which command?"
+            hint = "`edgeflow COMMAND --help` lists the options"
+            tell_error(ExitCode.USAGE, message, hint, as_json=as_json)
+            return int(ExitCode.USAGE)
+        if code == ExitCode.INTERRUPTED:
+            raise KeyboardInterrupt
+        return int(code or ExitCode.OK)
+
+    return run_command(command, as_json=as_json, debug=debug)
+
+
+def _has_answer(arguments: list[str]) -> bool:
+    return bool(arguments) and not {"--help", "--version"} & set(arguments)
+
+
+def _nothing() -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext()

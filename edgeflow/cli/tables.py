@@ -1,0 +1,63 @@
+"""Figures as rows for people and as documents for programs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from edgeflow.bundle.summary import Summary
+
+Row = tuple[str, str, str]
+
+
+def summary_rows(summary: Summary) -> list[Row]:
+    """Name, value and kind of what matters most about a build."""
+    from edgeflow.report.render import quantity
+
+    rows: list[Row] = [(summary.target, f"{summary.model} on {summary.data}", "")]
+    for accuracy in summary.accuracies:
+        name = f"accuracy, {accuracy.stage} ({accuracy.split}, {accuracy.images})"
+        rows.append((name, f"{accuracy.value:.2%}", accuracy.kind.value))
+    for figure in summary.figures:
+        rows.append((figure.name, quantity(figure.value, figure.unit), figure.kind.value))
+    rows.append(("verdict", "passed" if summary.passed else "refused", ""))
+    for check in summary.checks:
+        if not check.passed:
+            rows.append((f"  {check.name}", check.detail, ""))
+    return rows
+
+
+def summary_document(summary: Summary) -> dict[str, Any]:
+    """What `summary_rows` shows, as JSON; every figure with unit, kind and source."""
+    whole = summary.model_dump(mode="json")
+    kept = ("target", "model", "data", "device", "images", "accuracies", "figures", "checks")
+    return {name: whole[name] for name in kept} | {"passed": summary.passed}
+
+
+def print_rows(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows as aligned columns on stdout: wrapped to a terminal, else one line a row."""
+    stream = sys.__stdout__
+    assert stream is not None
+    if stream.isatty():
+        _print_table(rows, stream)
+        return
+    columns = max((len(row) for row in rows), default=0)
+    widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(columns)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=False))
+        print("  ".join(cells).rstrip(), file=stream)
+
+
+def _print_table(rows: Sequence[Sequence[str]], stream: TextIO) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for index in range(max((len(row) for row in rows), default=0)):
+        table.add_column(style="bold" if index == 0 else "", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console(file=stream, highlight=False).print(table)
