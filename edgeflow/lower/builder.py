@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeflow.errors import UnsupportedOperatorError
-from edgeflow.graph.ir import Activation, Attributes, DType, Graph, Node, OpKind, Tensor
+from edgeflow.graph.ir import Activation, Attributes, DType, Graph, Node, OpKind, Pad, Tensor
 from edgeflow.lower.constants import quantization
 from edgeflow.lower.layout import element_order, nhwc_shape
 from edgeflow.quantize.grids import FixedGrid
@@ -64,6 +66,20 @@ class GraphBuilder:
         self.add_activation(output, order)
         inputs = (*step.inputs, *constants)
         self.nodes.append(Node(step.name, kind, inputs, (output,), attributes))
+
+    def add_padding(self, name: str, source: str, pads: tuple[tuple[int, int], ...]) -> str:
+        """A PAD node that no step stands for; gives its result's name, which is also the node's."""
+        tensor = self.tensors[source]
+        shape = tuple(size + sum(pair) for size, pair in zip(tensor.shape, pads, strict=True))
+        self.tensors[name] = replace(tensor, name=name, shape=shape)
+        self.nodes.append(Node(name, OpKind.PAD, (source,), (name,), Pad(pads)))
+        return name
+
+    def zero_point(self, name: str) -> int:
+        """Zero point of an activation."""
+        parameters = self.tensors[name].quantization
+        assert parameters is not None
+        return parameters.zero_points[0]
 
     def scale(self, name: str) -> float:
         """Scale of an activation."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -93,19 +94,52 @@ def _with_end_padding(
     )
 
 
-def _pool(kind: OpKind) -> Lowering:
-    def lower(b: GraphBuilder, step: Step) -> None:
-        pool = cast(ops.MaxPool | ops.AveragePool, b.network.operator(step.name))
-        window = Window(
-            stride_h=pool.stride[0],
-            stride_w=pool.stride[1],
-            pad_top=pool.padding[0],
-            pad_left=pool.padding[1],
-        )
-        window = _with_end_padding(window, pool.kernel, _area(b, step.inputs[0]), step.shape[1:])
-        b.add_node(step, kind, Pool2D(pool.kernel[0], pool.kernel[1], window))
+def _pool_attributes(b: GraphBuilder, step: Step, pool: ops.MaxPool | ops.AveragePool) -> Pool2D:
+    window = Window(
+        stride_h=pool.stride[0],
+        stride_w=pool.stride[1],
+        pad_top=pool.padding[0],
+        pad_left=pool.padding[1],
+    )
+    window = _with_end_padding(window, pool.kernel, _area(b, step.inputs[0]), step.shape[1:])
+    return Pool2D(pool.kernel[0], pool.kernel[1], window)
 
-    return lower
+
+def _average_pool(b: GraphBuilder, step: Step) -> None:
+    pool = cast(ops.AveragePool, b.network.operator(step.name))
+    b.add_node(step, OpKind.AVERAGE_POOL_2D, _pool_attributes(b, step, pool))
+
+
+def _max_pool(b: GraphBuilder, step: Step) -> None:
+    pool = cast(ops.MaxPool, b.network.operator(step.name))
+    attributes, source = _pool_attributes(b, step, pool), step.inputs[0]
+    if not _is_tensorflow_padding(attributes, _area(b, source)) and b.zero_point(source) == -128:
+        # Zero is the lowest value of the grid, so padding with it changes no maximum; and the
+        # graph can be written as TensorFlow Lite, whose pools know no other paddings.
+        window = attributes.window
+        rows = (window.pad_top, window.pad_bottom)
+        columns = (window.pad_left, window.pad_right)
+        source = b.add_padding(f"{step.name}.pad", source, ((0, 0), rows, columns, (0, 0)))
+        window = Window(stride_h=window.stride_h, stride_w=window.stride_w)
+        attributes = Pool2D(attributes.kernel_h, attributes.kernel_w, window)
+        step = replace(step, inputs=(source,))
+    b.add_node(step, OpKind.MAX_POOL_2D, attributes)
+
+
+def _is_tensorflow_padding(pool: Pool2D, area: tuple[int, int]) -> bool:
+    """Whether the padding is "valid" or "same" in TensorFlow's sense, along both axes."""
+    window = pool.window
+    given = (window.pad_top, window.pad_bottom), (window.pad_left, window.pad_right)
+    same = (
+        _same_padding(area[0], pool.kernel_h, window.stride_h),
+        _same_padding(area[1], pool.kernel_w, window.stride_w),
+    )
+    return given in (same, ((0, 0), (0, 0)))
+
+
+def _same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
+    total = max(0, (-(-size // stride) - 1) * stride + kernel - size)
+    return total // 2, total - total // 2
 
 
 def _two_operands(kind: OpKind) -> Lowering:
@@ -171,11 +205,11 @@ def _zero_pad(b: GraphBuilder, step: Step) -> None:
 
 LOWERINGS: Mapping[type[nn.Module], Lowering] = {
     ops.Add: _two_operands(OpKind.ADD),
-    ops.AveragePool: _pool(OpKind.AVERAGE_POOL_2D),
+    ops.AveragePool: _average_pool,
     ops.Concatenate: _concatenate,
     ops.Convolution: _convolution,
     ops.Dense: _dense,
-    ops.MaxPool: _pool(OpKind.MAX_POOL_2D),
+    ops.MaxPool: _max_pool,
     ops.Mean: _mean,
     ops.Multiply: _two_operands(OpKind.MUL),
     ops.Relu: _elementwise(OpKind.RELU),

@@ -10,7 +10,7 @@ class QuantizeOptions(BaseModel):
 
     `epochs` 0 leaves out the fine-tuning. `soft_weight` is the share of the distillation loss, the
     rest is cross-entropy with the labels. `temperature` softens both networks' outputs. Activations
-    have 8 bits always.
+    have 8 bits always. `threads` is 1 because the steps are too small for more to pay.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -23,4 +23,4 @@ class QuantizeOptions(BaseModel):
     soft_weight: float = Field(default=0.9, ge=0, le=1)
     weight_bits: int = Field(default=8, ge=2, le=8)
     seed: int = Field(default=0, ge=0, lt=2**63)
-    threads: int = Field(default=2, ge=1, le=256)
+    threads: int = Field(default=1, ge=1, le=256)

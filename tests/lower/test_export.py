@@ -101,6 +101,19 @@ def test_ceil_mode_pads_the_far_end() -> None:
     assert node.attributes.window == Window(2, 2, pad_bottom=1, pad_right=1)
 
 
+def test_a_centred_max_pool_after_relu_is_padded_apart() -> None:
+    graph = lowered(nn.Sequential(nn.ReLU(), nn.MaxPool2d(3, 2, 1)))
+    assert kinds(graph) == [OpKind.RELU, OpKind.PAD, OpKind.MAX_POOL_2D]
+    pool = only(graph, OpKind.MAX_POOL_2D)
+    assert isinstance(pool.attributes, Pool2D)
+    assert pool.attributes.window == Window(2, 2)
+
+
+def test_a_centred_max_pool_of_signed_values_keeps_its_padding() -> None:
+    graph = lowered(nn.MaxPool2d(3, 2, 1))
+    assert kinds(graph) == [OpKind.MAX_POOL_2D]
+
+
 def test_trainable_quantizers_are_frozen_on_the_way() -> None:
     x = make_inputs(16)
     student = quantize_post_training(trace(make_network("flatten_of_area"), x), x, 8)
