@@ -8,7 +8,7 @@ from edgeflow.data.cifar10 import PICKLED_FILE, TEST_FILE, TRAIN_FILE, refuse_pi
 from edgeflow.data.class_folders import IMAGE_SUFFIXES, UNREAD_SUFFIXES, WAV_SUFFIXES
 from edgeflow.data.mnist import IDX_FILE
 from edgeflow.data.options import Format
-from edgeflow.data.tree import FileTree
+from edgeflow.data.tree import ARCHIVE_SUFFIXES, FileTree
 from edgeflow.errors import DataError
 
 
@@ -36,6 +36,12 @@ def detect(tree: FileTree) -> Format:
         raise DataError(
             f"{tree.origin}: could be {' or '.join(sorted(found))}",
             hint="set format to the one that is meant, or give the folder of one data set",
+        )
+    packed = [path for path in paths if path.suffix.lower() in (".npz", *ARCHIVE_SUFFIXES)]
+    if len(packed) == 1:
+        raise DataError(
+            f"{tree.origin}: holds no data but the archive {packed[0]}",
+            hint=f"give the file itself: {tree.where(str(packed[0]))}",
         )
     unread = sorted(suffixes & UNREAD_SUFFIXES)
     kinds = ", ".join(unread or sorted(suffixes)[:8]) or "no files at all"

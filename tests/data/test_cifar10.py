@@ -14,6 +14,7 @@ from edgeflow.data.options import Color, DataOptions
 from edgeflow.data.sources import load
 from edgeflow.errors import DataError
 from tests.data.files import digit_images, write
+from tests.shared_data import shared_file
 
 IMAGES, LABELS = digit_images(120, size=32)
 RGB = np.stack([IMAGES, 255 - IMAGES, IMAGES // 2], axis=-1)
@@ -91,3 +92,13 @@ def test_pickled_version_is_refused_with_a_way_out(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="pickled") as caught:
         load(DataOptions(source=str(write(tmp_path, files))))
     assert "binary version" in caught.value.hint
+
+
+def test_real_cifar10_is_read_whole() -> None:
+    folder = shared_file("data_batch_1.bin").parent
+    dataset = load(DataOptions(source=str(folder)))
+    total = sum(f.stat().st_size // 3073 for f in folder.glob("*_batch*.bin"))
+    parts = (dataset.train, dataset.validation, dataset.test)
+    assert sum(len(s) for s in parts) + dataset.duplicates_dropped == total
+    assert dataset.input_shape_hwc == (32, 32, 3)
+    assert set(dataset.test.y) == set(range(10))

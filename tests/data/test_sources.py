@@ -93,6 +93,13 @@ def test_folder_without_data_names_the_formats(tmp_path: Path, files: dict[str, 
     assert "MNIST" in caught.value.hint
 
 
+def test_folder_around_one_archive_points_at_it(tmp_path: Path) -> None:
+    write(tmp_path, {"cifar-10-binary.tar.gz": b"x"})
+    with pytest.raises(DataError, match="but the archive") as caught:
+        load(DataOptions(source=str(tmp_path)))
+    assert "cifar-10-binary.tar.gz" in caught.value.hint
+
+
 def test_text_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_text("1,2,3")
