@@ -69,20 +69,47 @@ def multiply_by_quantized_multiplier(
     return rounding_divide_by_pot(saturating_rounding_doubling_high_mul(scaled, multiplier), right)
 
 
-def multiply_exact(x: ArrayLike, multiplier: ArrayLike, right_shift: ArrayLike) -> Int64Array:
-    """x * multiplier / 2**right_shift, rounded half away from zero, through a product of 77 bits.
+def multiply_as_double(x: ArrayLike, multiplier: ArrayLike, right_shift: ArrayLike) -> Int64Array:
+    """round(x * scale), half away from zero, as a C program computes it in double.
 
-    Multipliers up to 2**46 and right shifts from 33, as `exact_scaling` gives them; they broadcast
-    against `x`. In C: two products of 32 x 32 bits, no division.
+    `x` is int32; `multiplier` and `right_shift` come from `double_multiplier(scale)` and broadcast
+    against it. A double keeps 53 bits of the product of up to 85: where what it drops lies within
+    half a unit below a boundary, it steps onto the boundary, and so does this.
     """
     value = np.asarray(x, dtype=np.int64)
-    wide = np.asarray(multiplier, dtype=np.int64)
-    bits = np.asarray(right_shift, dtype=np.int64) - 32
-    # The low word of the product cannot carry the rounding constant: that lies at bit 32 or above.
-    low = np.abs(value).astype(np.uint64) * (wide & 0xFFFF_FFFF).astype(np.uint64)
-    high = np.abs(value) * (wide >> 32) + (low >> np.uint64(32)).astype(np.int64)
-    magnitude: Int64Array = (high + (np.int64(1) << (bits - 1))) >> bits
-    return np.where(value < 0, -magnitude, magnitude)
+    bits = np.asarray(multiplier, dtype=np.int64)
+    shift = np.asarray(right_shift, dtype=np.int64)
+    magnitude = np.abs(value)
+    low = magnitude.astype(np.uint64) * (bits & 0xFFFF_FFFF).astype(np.uint64)
+    high = magnitude * (bits >> 32) + (low >> np.uint64(32)).astype(np.int64)
+    # `high` has 53 bits at most, so the conversion is exact.
+    length = np.frexp(high.astype(np.float64))[1].astype(np.int64)
+    half_unit = np.where(length > 21, np.int64(1) << np.maximum(length - 22, 0), 0)
+    low_word = (low & np.uint64(0xFFFF_FFFF)).astype(np.int64)
+    high = high + ((low_word + half_unit) >> 32)
+    rounded: Int64Array = (high + (np.int64(1) << (shift - 33))) >> (shift - 32)
+    return np.where(value < 0, -rounded, rounded)
+
+
+def double_multiplier(scale: float) -> tuple[int, int]:
+    """A positive double as (multiplier, right_shift): scale = multiplier / 2**right_shift.
+
+    The multiplier has 53 bits, the right shift is 43 to 85. Scales below 2**-33, with which no
+    int32 number reaches 1/2, become (0, 85); scales from 2**9 on, with which every one but zero
+    leaves the output's range, become 2**9.
+
+    Raises:
+        GraphError: not a finite positive number.
+    """
+    if not (math.isfinite(scale) and scale > 0.0):
+        raise GraphError(
+            f"a scale ratio of {scale} has no fixed-point form",
+            hint="Scales must be finite and positive, and so must their ratios.",
+        )
+    if scale < 2.0**-33:
+        return 0, 85
+    fraction, exponent = math.frexp(min(scale, 2.0**9))
+    return int(math.ldexp(fraction, 53)), 53 - exponent
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:

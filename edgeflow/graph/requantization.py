@@ -36,10 +36,16 @@ class ChannelRequantization:
 class DenseRequantization:
     """FULLY_CONNECTED's accumulator to output, one (multiplier, right_shift) per output channel.
 
-    out = clamp(e(acc, multipliers[c], right_shifts[c]) + output_zero_point) with acc as above and
-    e(acc, m, r) = sign(acc) * ((|acc| * m + 2**(r - 1)) >> r), `fixed_point.multiply_exact`.
-    Multipliers have up to 47 bits, right shifts are 33 to 78. The reference multiplies by a double
-    here and rounds once; these constants give its outputs for every int32 accumulator.
+    out = clamp(d(acc, multipliers[c], right_shifts[c]) + output_zero_point) with acc as above and
+    d = `fixed_point.multiply_as_double`, which is round(acc * scale) in double, by integers:
+
+        low = |acc| * (m mod 2**32);  high = |acc| * (m >> 32) + (low >> 32)
+        n = number of bits of high;   if n > 21: high += (low mod 2**32 + 2**(n - 22)) >> 32
+        d = sign(acc) * ((high + 2**(r - 33)) >> (r - 32))
+
+    The second line adds 1 at most, so it matters only where high + 2**(r - 33) is one below a
+    multiple of 2**(r - 32). Multipliers have 53 bits or are 0, right shifts are 43 to 85; every
+    number above fits uint64.
     """
 
     input_zero_point: int

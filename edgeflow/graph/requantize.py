@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from edgeflow.errors import GraphError
-from edgeflow.graph.exact_scaling import exact_multiplier
-from edgeflow.graph.fixed_point import quantize_multiplier
+from edgeflow.graph.fixed_point import double_multiplier, quantize_multiplier
 from edgeflow.graph.ir import (
     Activation,
     Conv2D,
@@ -54,13 +53,13 @@ def conv_requantization(graph: Graph, node: Node) -> ChannelRequantization:
 
 
 def fully_connected_requantization(graph: Graph, node: Node) -> DenseRequantization:
-    """FULLY_CONNECTED; the reference scales in double, which these constants reproduce."""
+    """FULLY_CONNECTED; the reference scales in double, which these integers reproduce."""
     assert isinstance(node.attributes, FullyConnected)
     x, weights, output = _operands(graph, node, 0, 1)
     ratios = [
         _scale(x) * scale / _scale(output) for scale in _channel_scales(weights, output.shape[-1])
     ]
-    pairs = [exact_multiplier(ratio) for ratio in ratios]
+    pairs = [double_multiplier(ratio) for ratio in ratios]
     return DenseRequantization(
         input_zero_point=_zero_point(x),
         multipliers=tuple(multiplier for multiplier, _ in pairs),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeflow.graph.fixed_point import Int64Array, multiply_exact
+from edgeflow.graph.fixed_point import Int64Array, multiply_as_double
 from edgeflow.graph.ir import Graph, Node
 from edgeflow.graph.kernels.arrays import Int8Array, Value, int8_value, to_int8
 from edgeflow.graph.requantize import fully_connected_requantization
@@ -24,7 +24,7 @@ def fully_connected(graph: Graph, node: Node, inputs: Sequence[Value]) -> Int8Ar
     x, weights, bias = int8_value(inputs[0]), int8_value(inputs[1]), inputs[2]
     differences = x.astype(np.int16) - constants.input_zero_point
     accumulators = exact_product(differences, weights) + bias.astype(np.int64)
-    scaled = multiply_exact(
+    scaled = multiply_as_double(
         accumulators, np.array(constants.multipliers), np.array(constants.right_shifts)
     )
     return to_int8(scaled + constants.output_zero_point, constants.range)
