@@ -61,13 +61,13 @@ def _channel_scaling(layer: LayerContext, values: ChannelRequantization) -> _Cha
 
 
 def _dense_scaling(layer: LayerContext, values: DenseRequantization) -> _Channels:
-    """Multipliers of up to 47 bits in two words."""
+    """Multipliers of up to 53 bits in two words."""
     low = [multiplier & 0xFFFFFFFF for multiplier in values.multipliers]
     high = [multiplier >> 32 for multiplier in values.multipliers]
     shifts = [right_shift - 32 for right_shift in values.right_shifts]
     arrays = (
         layer.constant("multiplier_low", CType.UINT32, low, "multipliers, low words"),
-        layer.constant("multiplier_high", CType.UINT16, high, "multipliers, high words"),
+        layer.constant("multiplier_high", CType.UINT32, high, "multipliers, high words"),
         layer.constant("right_shift", CType.INT8, shifts, "right shifts less 32"),
     )
     fields: dict[str, Value] = {

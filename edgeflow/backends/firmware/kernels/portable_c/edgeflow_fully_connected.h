@@ -5,13 +5,13 @@
 #include <stdint.h>
 
 /* An output is its sum times (multiplier_high * 2^32 + multiplier_low) / 2^(32 + right_shift),
- * rounded once; one entry per output, right shifts from 1 to 46. The result is clamped before the
- * zero point is added. */
+ * rounded as in double; one entry per output, right shifts from 11 to 53. The result is clamped
+ * before the zero point is added. */
 typedef struct {
     int32_t inputs;
     int32_t outputs;
     const uint32_t *multiplier_low;
-    const uint16_t *multiplier_high;
+    const uint32_t *multiplier_high;
     const int8_t *right_shift;
     int32_t minimum;
     int32_t maximum;
