@@ -61,16 +61,16 @@ def network_of(model: Flow) -> FloatModel:
         raise ModelError(f"input {source.name!r} of the ONNX model is not float32")
     if output in model.constants or output == source.name:
         raise ModelError("the output of the ONNX model does not depend on its input")
-    shape_hwc, leading = _entry(model)
-    layers = [layer_for(step, model) for step in leading]
+    shape_hwc, entered = _entry(model)
+    layers = [layer_for(step, entered) for step in entered.steps]
     elements = 1
     for extent in model.shapes[output]:
         elements *= extent
     return FloatModel(model.name, OnnxNetwork(source.name, output, layers), shape_hwc, elements)
 
 
-def _entry(model: Flow) -> tuple[tuple[int, int, int], list[Step]]:
-    """Shape of one sample, and the steps so that they begin with [N, C, H, W]."""
+def _entry(model: Flow) -> tuple[tuple[int, int, int], Flow]:
+    """Shape of one sample, and the flow so that it begins with [N, C, H, W]."""
     source = model.inputs[0]
     match source.shape:
         case (_, features):
@@ -80,16 +80,18 @@ def _entry(model: Flow) -> tuple[tuple[int, int, int], list[Step]]:
             to_last = Permutation((0, 2, 3, 1))
             return (height, width, channels), _begin(model, "Transpose", to_last, source.name)
         case (_, channels, height, width):
-            return (height, width, channels), list(model.steps)
+            return (height, width, channels), model
     raise UnsupportedOperatorError(
         f"input {source.name!r} of the ONNX model has shape {list(source.shape)}",
         hint="supported are [N, C, H, W], [N, H, W, C] followed by Transpose, and [N, features]",
     )
 
 
-def _begin(model: Flow, op_type: str, operator: Reshaping | Permutation, source: str) -> list[Step]:
-    """The steps behind one that brings [N, C, H, W] to what the file expects, if one needs it."""
+def _begin(model: Flow, op_type: str, operator: Reshaping | Permutation, source: str) -> Flow:
+    """The flow behind a step that brings [N, C, H, W] to what the file expects, if one needs it."""
     entered = f"{source}/entered"
+    while entered in model.shapes:
+        entered += "_"
     steps: list[Step] = []
     for step in model.steps:
         if isinstance(operator, Permutation) and _cancels(step, operator, source):
@@ -99,7 +101,8 @@ def _begin(model: Flow, op_type: str, operator: Reshaping | Permutation, source:
             steps.append(replace(step, inputs=inputs))
     if any(entered in step.inputs for step in steps):
         steps.insert(0, Step("enter", op_type, operator, (source,), entered))
-    return steps
+    shapes = {**model.shapes, entered: model.shapes[source]}
+    return replace(model, steps=tuple(steps), shapes=shapes)
 
 
 def _cancels(step: Step, entry: Permutation, source: str) -> bool:

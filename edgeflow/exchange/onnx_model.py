@@ -130,6 +130,7 @@ def _model(model: onnx.ModelProto) -> RawModel:
             f"the ONNX graph has {len(graph.node)} nodes and {len(graph.initializer)} constants; "
             f"at most {MAX_NODES} and {MAX_TENSORS} are read"
         )
+    _check_text(model)
     opset = _opset(model)
     constants: dict[str, Array] = {}
     for tensor in graph.initializer:
@@ -147,6 +148,25 @@ def _model(model: onnx.ModelProto) -> RawModel:
         raise ModelError(f"the outputs {list(outputs)} of the ONNX graph are not computed by it")
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     return RawModel(graph.name, opset, nodes, constants, inputs, outputs, metadata)
+
+
+def _check_text(model: onnx.ModelProto) -> None:
+    """Names must be text: protobuf hands over the bytes of a string that is no UTF-8."""
+    graph = model.graph
+    texts: list[object] = [graph.name]
+    for value in (*graph.initializer, *graph.input, *graph.output):
+        texts.append(value.name)
+    for entry in model.metadata_props:
+        texts += [entry.key, entry.value]
+    for node in graph.node:
+        texts += [node.name, node.op_type, node.domain, *node.input, *node.output]
+        texts += [attribute.name for attribute in node.attribute]
+    for text in texts:
+        if not isinstance(text, str):
+            raise ModelError(
+                f"the ONNX file holds the name {text!r}, which is not text",
+                hint="the file may be damaged",
+            )
 
 
 def _opset(model: onnx.ModelProto) -> int:

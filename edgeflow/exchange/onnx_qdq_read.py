@@ -170,8 +170,8 @@ def _step(building: Building, step: Step) -> None:
         raise refuse(
             step,
             "stands where nothing can fold it",
-            "a BatchNormalization must directly follow a convolution or dense layer, before "
-            "QuantizeLinear",
+            "fold BatchNormalization into the convolution before quantizing (the quantizer's "
+            "preprocessing does it)",
         )
     reader(building, step)
 

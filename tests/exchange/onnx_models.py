@@ -84,7 +84,7 @@ class FloatOnnx:
 
 
 def residual_network(seed: int = 0) -> onnx.ModelProto:
-    """Convolution, batch normalization, depthwise, residual, pooling, mean, dense; [1, 3, 12, 12]."""
+    """Normalization, depthwise, residual, pooling, mean, dense; input [1, 3, 12, 12]."""
     f = FloatOnnx((1, 3, 12, 12), seed)
     y = f.node("Relu", f.batch_norm(f.conv("x", 3, 8), 8))
     z = f.node("Clip", f.conv(y, 8, 8, group=8), f.constant(0.0), f.constant(6.0))
@@ -98,7 +98,7 @@ def residual_network(seed: int = 0) -> onnx.ModelProto:
 
 
 def flattening_network(seed: int = 0) -> onnx.ModelProto:
-    """A dense layer over a flattened [C, H, W], MatMul with Add, sigmoid gate, softmax at the end."""
+    """A sigmoid gate, dense over a flattened [C, H, W], MatMul with Add, softmax at the end."""
     f = FloatOnnx((1, 2, 8, 6), seed)
     y = f.node("Relu", f.conv("x", 2, 4))
     y = f.node("AveragePool", y, kernel_shape=[2, 2], strides=[2, 2])
@@ -129,7 +129,7 @@ def run_onnxruntime(data: bytes, inputs: dict[str, Array], optimize: bool = Fals
 
 
 def quantize_static(model: onnx.ModelProto, folder: Path, **options: Any) -> bytes:
-    """What onnxruntime.quantization makes of a float model, calibrated on its `samples`, normalization folded."""
+    """What onnxruntime.quantization makes of a float model: preprocessed, then calibrated."""
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -141,7 +141,9 @@ def quantize_static(model: onnx.ModelProto, folder: Path, **options: Any) -> byt
             row = next(self.rows, None)
             return None if row is None else {"x": row}
 
-    source, folded, target = (folder / f"{stage}.onnx" for stage in ("float", "folded", "quantized"))
+    source, folded, target = (
+        folder / f"{stage}.onnx" for stage in ("float", "folded", "quantized")
+    )
     onnx.save(model, source)
     logging.disable(logging.WARNING)
     try:
