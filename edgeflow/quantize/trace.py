@@ -34,7 +34,7 @@ def trace(network: nn.Module, example: Tensor) -> StepNetwork:
     Raises UnsupportedOperatorError for what has no integer operator or mixes the batch, ModelError
     for what torch.export cannot follow and for several inputs or outputs.
     """
-    network = copy.deepcopy(network).eval()
+    network = copy.deepcopy(network).to("cpu", torch.float32).eval()
     rows = torch.arange(_TRACE_BATCH) % len(example)
     sample = example[rows].clone()
     program = _export(network, sample)

@@ -22,6 +22,14 @@ def test_steps_compute_what_the_module_computes_at_any_batch_size(name: str) -> 
         torch.testing.assert_close(traced(x[:1]), network(x[:1]), rtol=1e-4, atol=1e-4)
 
 
+def test_half_precision_weights_are_taken_as_float() -> None:
+    network = make_network("depthwise_relu6").half()
+    assert (
+        trace(network, make_inputs(2)).operator("0.0").get_parameter("weight").dtype
+        == torch.float32
+    )
+
+
 def test_tracing_leaves_the_module_alone() -> None:
     network = make_network("depthwise_relu6").train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
