@@ -69,13 +69,18 @@ class HostModel:
         return np.frombuffer(text, dtype=np.int8)
 
 
-def compile_models(graphs: Sequence[Graph], directory: Path) -> list[HostModel]:
-    """Several graphs in one library: one start of the compiler for all of them."""
-    sources = [generate(graph, KernelSet.PORTABLE_C) for graph in graphs]
+def merged_files(sources: Sequence[SourceTree]) -> dict[str, str]:
+    """Several models beside one another: the names of model i start with `g<i>_`."""
     files: dict[str, str] = {}
     for index, source in enumerate(sources):
         files.update(_prefixed(source, f"g{index}_"))
-    built = build_host_library(replace(sources[0], files=files))
+    return files
+
+
+def compile_models(graphs: Sequence[Graph], directory: Path) -> list[HostModel]:
+    """Several graphs in one library: one start of the compiler for all of them."""
+    sources = [generate(graph, KernelSet.PORTABLE_C) for graph in graphs]
+    built = build_host_library(replace(sources[0], files=merged_files(sources)))
     path = directory / f"models{len(list(directory.iterdir()))}{built.suffix}"
     path.write_bytes(built.library)
     library = ctypes.CDLL(str(path))

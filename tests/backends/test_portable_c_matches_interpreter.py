@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgeflow.graph.canonical import canonicalize
-from edgeflow.graph.ir import OpKind
+from edgeflow.graph.checker import check
+from edgeflow.graph.ir import DType, FullyConnected, Graph, Node, OpKind, Quantization, Tensor
 from tests.backends.host_model import assert_layers_match, compile_models
 from tests.graph.strategies import Dialect, graph_and_input, graphs, single_operator
 from tests.shared_data import shared_file
@@ -61,6 +62,39 @@ def test_canonical_random_graphs_equal_the_interpreter(cases, tmp_path):
 )
 def test_each_operator_equals_the_interpreter(cases, tmp_path):
     _check_all(cases, tmp_path)
+
+
+def test_dense_outputs_at_rounding_boundaries_equal_the_double_arithmetic(tmp_path):
+    """Scales for which sum * scale lies as close to k + 1/2 as float32 allows, on both sides."""
+    rng = np.random.default_rng(11)
+    sums = rng.integers(1, 2**24, size=1500) * rng.choice([-1, 1], size=1500)
+    halves = rng.integers(-100, 100, size=1500) + 0.5
+    scales = np.abs(halves / sums).astype(np.float32)
+    scales = np.nextafter(scales, np.float32(1), where=rng.random(1500) < 0.3, out=scales.copy())
+    graph = _dense_graph(sums.astype(np.int32), scales)
+    check(graph)
+    (model,) = compile_models([graph], tmp_path)
+    x = np.zeros((1, 1), np.int8)
+    assert_layers_match(graph, model, {"x": x})
+    products = sums * scales.astype(np.float64)
+    rounded = np.sign(products) * np.floor(np.abs(products) + 0.5)
+    assert np.array_equal(model.invoke(x), np.clip(rounded, -128, 127).astype(np.int8))
+
+
+def _dense_graph(bias: np.ndarray, weight_scales: np.ndarray) -> Graph:
+    """One input of zero, so that the bias is the sum; input and output scales of 1."""
+    one, scales = Quantization((1.0,), (0,)), tuple(float(scale) for scale in weight_scales)
+    outputs = len(bias)
+    zeros = (0,) * outputs
+    weights = np.zeros((outputs, 1), np.int8)
+    tensors = {
+        "x": Tensor("x", (1, 1), DType.INT8, one),
+        "w": Tensor("w", (outputs, 1), DType.INT8, Quantization(scales, zeros, 0), weights),
+        "b": Tensor("b", (outputs,), DType.INT32, Quantization(scales, zeros, 0), bias),
+        "y": Tensor("y", (1, outputs), DType.INT8, one),
+    }
+    node = Node("dense", OpKind.FULLY_CONNECTED, ("x", "w", "b"), ("y",), FullyConnected())
+    return Graph("dense", tensors, (node,), ("x",), ("y",))
 
 
 @pytest.mark.parametrize(

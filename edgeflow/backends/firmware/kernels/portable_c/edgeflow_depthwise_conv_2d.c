@@ -53,21 +53,25 @@ static void four_sums(const edgeflow_depthwise_conv_2d_layer *layer, const patch
     const int32_t column_step = layer->dilation_width * channels;
     const int32_t row_step = layer->dilation_height * layer->input_width * channels;
     const int32_t zero_point = layer->input_zero_point;
+    const int32_t columns = at->columns;
+    const int32_t rows = at->rows;
+    const int32_t filter_step = layer->filter_width * channels;
+    const int8_t *from = at->input + channel;
+    const int8_t *tap = weights + at->filter + channel;
     uint32_t a0 = (uint32_t)bias[channel];
     uint32_t a1 = (uint32_t)bias[channel + 1];
     uint32_t a2 = (uint32_t)bias[channel + 2];
     uint32_t a3 = (uint32_t)bias[channel + 3];
-    for (int32_t y = 0; y < at->rows; y++) {
-        const int8_t *row = at->input + y * row_step + channel;
-        const int8_t *filter =
-            weights + at->filter + y * layer->filter_width * channels + channel;
-        for (int32_t x = 0; x < at->columns; x++) {
-            const int8_t *from = row + x * column_step;
-            const int8_t *tap = filter + x * channels;
-            a0 += (uint32_t)((from[0] - zero_point) * tap[0]);
-            a1 += (uint32_t)((from[1] - zero_point) * tap[1]);
-            a2 += (uint32_t)((from[2] - zero_point) * tap[2]);
-            a3 += (uint32_t)((from[3] - zero_point) * tap[3]);
+    for (int32_t y = 0; y < rows; y++) {
+        int32_t x_offset = y * row_step;
+        int32_t w_offset = y * filter_step;
+        for (int32_t x = columns; x > 0; x--) {
+            a0 += (uint32_t)((from[x_offset] - zero_point) * tap[w_offset]);
+            a1 += (uint32_t)((from[x_offset + 1] - zero_point) * tap[w_offset + 1]);
+            a2 += (uint32_t)((from[x_offset + 2] - zero_point) * tap[w_offset + 2]);
+            a3 += (uint32_t)((from[x_offset + 3] - zero_point) * tap[w_offset + 3]);
+            x_offset += column_step;
+            w_offset += channels;
         }
     }
     sums[0] = a0;

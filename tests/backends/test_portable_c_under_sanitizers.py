@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edgeflow.backends.firmware.codegen import generate
+from edgeflow.graph.interpreter import run
+from edgeflow.graph.ir import Graph, OpKind
+from edgeflow.targets.schema import KernelSet
+from tests.backends.host_model import merged_files
+from tests.graph.strategies import Dialect, Inputs, graph_and_input, graphs, single_operator
+
+SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1")
+
+Case = tuple[Graph, Inputs]
+
+needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+
+_few = settings(
+    max_examples=2,
+    deadline=None,
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.filter_too_much,
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.large_base_example,
+    ],
+)
+
+
+def _array(name: str, values: np.ndarray) -> str:
+    numbers = ", ".join(str(v) for v in values.reshape(-1).tolist())
+    return f"static const int8_t {name}[{values.size}] = {{{numbers}}};\n"
+
+
+def _main(cases: list[Case]) -> str:
+    """A program that runs each model once and fails on the first output that differs."""
+    declarations, calls = "#include <stdio.h>\n#include <string.h>\n#include <stdint.h>\n", ""
+    for index, (graph, inputs) in enumerate(cases):
+        expected = run(graph, inputs)[graph.outputs[0]]
+        x = inputs[graph.inputs[0]]
+        p = f"g{index}_"
+        declarations += f"int8_t *{p}edgeflow_input(void);\nvoid {p}edgeflow_invoke(void);\n"
+        declarations += f"const int8_t *{p}edgeflow_output(void);\n"
+        declarations += _array(f"{p}x", x) + _array(f"{p}y", expected)
+        calls += f"    memcpy({p}edgeflow_input(), {p}x, {x.size});\n    {p}edgeflow_invoke();\n"
+        calls += f"    if (memcmp({p}edgeflow_output(), {p}y, {expected.size})) {{\n"
+        calls += f'        puts("model {index} differs");\n        return 1;\n    }}\n'
+    return f"{declarations}int main(void)\n{{\n{calls}    return 0;\n}}\n"
+
+
+def _assert_clean(cases: list[Case], folder: Path) -> None:
+    sources = [generate(graph, KernelSet.PORTABLE_C) for graph, _ in cases]
+    files = {**merged_files(sources), "main.c": _main(cases)}
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    names = sorted(name for name in files if name.endswith(".c"))
+    command = ["gcc", "-std=c99", *SANITIZERS, "-o", "models", *names]
+    built = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if "cannot find" in built.stderr and "san" in built.stderr:
+        pytest.skip("gcc has no sanitizer libraries here")
+    assert built.returncode == 0, built.stderr
+    # Leak detection needs ptrace, which containers forbid; there is no heap to leak from.
+    environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
+    done = subprocess.run(
+        ["./models"], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _each_operator() -> st.SearchStrategy[tuple[Case, ...]]:
+    kinds = [single_operator(k, max_inputs=1, dialect=Dialect.EDGEFLOW) for k in OpKind]
+    return st.tuples(*(graph_and_input(kind) for kind in kinds))
+
+
+@needs_gcc
+@_few
+@given(cases=_each_operator())
+def test_operators_run_without_undefined_behaviour(cases, tmp_path):
+    _assert_clean(list(cases), tmp_path)
+
+
+@needs_gcc
+@pytest.mark.slow
+@settings(_few, max_examples=30)
+@given(
+    cases=st.lists(
+        graph_and_input(graphs(max_nodes=8, dialect=Dialect.EDGEFLOW)), min_size=12, max_size=12
+    )
+)
+def test_random_graphs_run_without_undefined_behaviour(cases, tmp_path):
+    _assert_clean(cases, tmp_path)
+
+
+@needs_gcc
+def test_the_sanitizers_do_stop_a_bad_access(tmp_path):
+    """The check above can fail: an access one element beyond an array ends the program."""
+    text = "static signed char a[4];\nint main(int n, char **v) { (void)v; return a[n + 3]; }\n"
+    (tmp_path / "main.c").write_text(text)
+    built = subprocess.run(
+        ["gcc", *SANITIZERS, "-o", "bad", "main.c"], cwd=tmp_path, capture_output=True, check=False
+    )
+    if built.returncode != 0:
+        pytest.skip("gcc has no sanitizer libraries here")
+    assert subprocess.run(["./bad"], cwd=tmp_path, capture_output=True, check=False).returncode != 0
