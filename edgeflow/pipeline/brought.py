@@ -70,6 +70,11 @@ def model_digest(reference: str) -> str | None:
     return _hashed(Path(reference).expanduser(), ModelError)
 
 
+def weights_digest(path: str | None) -> str | None:
+    """The sha256 of a weights file, if one is named."""
+    return None if path is None else _hashed(Path(path).expanduser(), ModelError)
+
+
 def data_digest(source: str) -> str | None:
     """The sha256 over the paths and contents below `source`; None for built-in data."""
     from edgeflow.data.sources import BUILT_IN

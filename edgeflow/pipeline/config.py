@@ -21,19 +21,22 @@ from edgeflow.train.options import TrainOptions
 CONFIG_FILE = "edgeflow.toml"
 RESOLVED_FILE = "edgeflow.resolved.toml"
 SEEDED_SECTIONS = ("data", "train", "quantize")
+_PATHS = (("data", "source"), ("build", "model"), ("build", "weights"), ("build", "target"))
 _LARGEST_FILE_BYTES = 1 << 20
 
 
 class BuildOptions(BaseModel):
-    """What is built: target, network (name, file or `module:attribute`) and seed.
+    """What is built: target, network (name, file or `module:attribute`), its weights, and seed.
 
-    `seed` is the seed of every section that does not set its own.
+    `weights` is a file for a network given as `module:attribute`, which is then not trained. `seed`
+    is the seed of every section that does not set its own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     target: str = Field(default="cortex-m4", min_length=1)
     model: str = Field(default="small", min_length=1)
+    weights: str | None = None
     seed: int = Field(default=0, ge=0, lt=2**63)
 
 
@@ -144,7 +147,7 @@ def _without_seeds(values: Mapping[str, Any]) -> dict[str, Any]:
 def _with_paths_of_file(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Values with each name that is a file or folder beside the configuration as its full path."""
     placed = dict(values)
-    for section, key in (("data", "source"), ("build", "model"), ("build", "target")):
+    for section, key in _PATHS:
         options = placed.get(section)
         name = options.get(key) if isinstance(options, Mapping) else None
         if isinstance(options, Mapping) and isinstance(name, str) and _looks_like_path(name):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgeflow.pipeline.brought import data_digest, kind_of_model, model_digest
+from edgeflow.pipeline.brought import data_digest, kind_of_model, model_digest, weights_digest
 from edgeflow.pipeline.config import Config
 from edgeflow.pipeline.stage import Stage
 from edgeflow.targets import registry
@@ -22,6 +22,7 @@ class Plan:
     target: Target
     data_digest: str | None
     model_digest: str | None
+    weights_digest: str | None
     stages: tuple[Stage, ...]
 
     @property
@@ -43,6 +44,7 @@ def make_plan(config: Config) -> Plan:
         target=registry.load(config.build.target),
         data_digest=data_digest(config.data.source),
         model_digest=model_digest(config.build.model),
+        weights_digest=weights_digest(config.build.weights),
         stages=STAGES_BY_MODEL[kind_of_model(config.build.model)],
     )
 
@@ -60,9 +62,11 @@ def portable_config(plan: Plan) -> Config:
         model = Path(model).name
     if target != plan.target.name:
         target = Path(target).name
+    weights = None if config.build.weights is None else Path(config.build.weights).name
+    build = {"model": model, "target": target, "weights": weights}
     return config.model_copy(
         update={
-            "build": config.build.model_copy(update={"model": model, "target": target}),
+            "build": config.build.model_copy(update=build),
             "data": config.data.model_copy(update={"source": source}),
         }
     )
@@ -80,6 +84,7 @@ OPTIONS: Mapping[str, Callable[[Plan], Any]] = {
     "model": lambda plan: {
         "reference": portable_config(plan).build.model,
         "content": plan.model_digest,
+        "weights": plan.weights_digest,
     },
     "seed": lambda plan: plan.config.build.seed,
     "train": _section("train"),

@@ -19,6 +19,41 @@ from edgeflow.pipeline.steps import (
     train,
 )
 
+_BROUGHT = (
+    "edgeflow.data",
+    "edgeflow.exchange",
+    "edgeflow.figures",
+    "edgeflow.graph",
+    "edgeflow.nets",
+    "edgeflow.pipeline.steps.data",
+    "edgeflow.pipeline.steps.files",
+    "edgeflow.pipeline.steps.network",
+)
+_DEPLOYED = (
+    "edgeflow.backends",
+    "edgeflow.bundle",
+    "edgeflow.data",
+    "edgeflow.devices",
+    "edgeflow.exchange",
+    "edgeflow.figures",
+    "edgeflow.gate",
+    "edgeflow.graph",
+    "edgeflow.pipeline.steps.compile",
+    "edgeflow.pipeline.steps.data",
+    "edgeflow.pipeline.steps.files",
+    "edgeflow.pipeline.steps.generate",
+    "edgeflow.pipeline.steps.inputs",
+    "edgeflow.pipeline.steps.run",
+    "edgeflow.targets",
+)
+_REPORTED = (
+    *_DEPLOYED,
+    "edgeflow.pipeline.steps.gate",
+    "edgeflow.pipeline.steps.report",
+    "edgeflow.pipeline.steps.summarize",
+    "edgeflow.report",
+)
+
 DATA = Stage(
     name="data",
     run=data.run,
@@ -32,8 +67,8 @@ TRAIN = Stage(
     run=train.run,
     reads=("data",),
     options=("model", "seed", "train"),
-    modules=("edgeflow.data", "edgeflow.nets", "edgeflow.train", "edgeflow.pipeline.steps"),
-    packages=("numpy", "torch", "safetensors"),
+    modules=(*_BROUGHT, "edgeflow.pipeline.steps.recorder", "edgeflow.train"),
+    packages=("numpy", "onnx", "safetensors", "torch"),
 )
 
 QUANTIZE = Stage(
@@ -43,20 +78,19 @@ QUANTIZE = Stage(
     options=("model", "seed", "quantize"),
     modules=(
         *TRAIN.modules,
-        "edgeflow.exchange",
-        "edgeflow.graph",
         "edgeflow.lower",
+        "edgeflow.pipeline.steps.train",
         "edgeflow.quantize",
     ),
-    packages=("nncf", "numpy", "torch", "safetensors"),
+    packages=("nncf", "numpy", "onnx", "safetensors", "tflite", "torch"),
 )
 
 IMPORT = Stage(
     name="import",
     run=import_integer.run,
     reads=("data",),
-    options=("model",),
-    modules=("edgeflow.data", "edgeflow.exchange", "edgeflow.graph", "edgeflow.pipeline.steps"),
+    options=("model", "seed"),
+    modules=(*_BROUGHT, "edgeflow.pipeline.steps.inputs"),
     packages=("numpy", "onnx", "tflite"),
 )
 
@@ -66,24 +100,20 @@ def _to_bundle(model: str, found: tuple[str, ...]) -> tuple[Stage, ...]:
 
     `found` are the stages before whose findings the report shows.
     """
-    rooms = (
-        "edgeflow.backends",
-        "edgeflow.bundle",
-        "edgeflow.data",
-        "edgeflow.devices",
-        "edgeflow.exchange",
-        "edgeflow.gate",
-        "edgeflow.graph",
-        "edgeflow.pipeline.steps",
-        "edgeflow.targets",
-    )
     return (
         Stage(
             name="generate",
             run=generate.run,
             reads=(model,),
             options=("target",),
-            modules=("edgeflow.backends", "edgeflow.exchange", "edgeflow.graph"),
+            modules=(
+                "edgeflow.backends",
+                "edgeflow.exchange",
+                "edgeflow.figures",
+                "edgeflow.graph",
+                "edgeflow.pipeline.steps.files",
+                "edgeflow.targets",
+            ),
             packages=("jinja2", "numpy", "tflite"),
         ),
         Stage(
@@ -91,7 +121,7 @@ def _to_bundle(model: str, found: tuple[str, ...]) -> tuple[Stage, ...]:
             run=compile.run,
             reads=("generate",),
             options=("target",),
-            modules=("edgeflow.backends", "edgeflow.bundle.assemble"),
+            modules=_DEPLOYED,
             packages=("jinja2", "ziglang"),
         ),
         Stage(
@@ -99,15 +129,15 @@ def _to_bundle(model: str, found: tuple[str, ...]) -> tuple[Stage, ...]:
             run=run.run,
             reads=("data", model, "compile"),
             options=("target",),
-            modules=rooms,
-            packages=("numpy", "unicorn"),
+            modules=_DEPLOYED,
+            packages=("numpy", "tflite", "unicorn"),
         ),
         Stage(
             name="gate",
             run=gate.run,
             reads=("compile", "run"),
             options=("budget",),
-            modules=("edgeflow.gate", "edgeflow.backends", "edgeflow.devices"),
+            modules=_DEPLOYED,
             packages=("numpy",),
         ),
         Stage(
@@ -115,16 +145,21 @@ def _to_bundle(model: str, found: tuple[str, ...]) -> tuple[Stage, ...]:
             run=report.run,
             reads=(*found, "generate", "compile", "run", "gate"),
             options=("model", "target"),
-            modules=(*rooms, "edgeflow.report"),
-            packages=("jinja2", "matplotlib", "numpy"),
+            modules=_REPORTED,
+            packages=("jinja2", "matplotlib", "numpy", "tflite"),
         ),
         Stage(
             name="bundle",
             run=bundle.run,
             reads=("data", model, "compile", "run", "gate", "report"),
             options=("config", "target"),
-            modules=rooms,
-            packages=("jinja2", "numpy", "onnx"),
+            modules=(
+                *_REPORTED,
+                "edgeflow.pipeline.config",
+                "edgeflow.quantize.options",
+                "edgeflow.train.options",
+            ),
+            packages=("jinja2", "numpy", "onnx", "tflite", "tomli-w"),
         ),
     )
 
@@ -135,5 +170,6 @@ INTEGER_STAGES = (DATA, IMPORT, *_to_bundle("import", ("data", "import")))
 STAGES_BY_MODEL: Mapping[ModelKind, tuple[Stage, ...]] = {
     ModelKind.REFERENCE: STAGES,
     ModelKind.PYTHON: STAGES,
+    ModelKind.FLOAT_FILE: STAGES,
     ModelKind.INTEGER_FILE: INTEGER_STAGES,
 }

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from edgeflow.pipeline.storage import json_bytes
 
 MODEL = "model.tflite"
+FLOAT_ACCURACIES = "float.json"
+QUANTIZED_ACCURACIES = "quantization.json"
 
 
 def write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:

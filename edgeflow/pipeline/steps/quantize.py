@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from edgeflow.pipeline.stage import StageContext
 from edgeflow.pipeline.steps.data import read_dataset
-from edgeflow.pipeline.steps.files import MODEL, write_document
+from edgeflow.pipeline.steps.files import MODEL, QUANTIZED_ACCURACIES, write_document
 from edgeflow.pipeline.steps.recorder import EpochRecorder
 from edgeflow.pipeline.steps.train import read_network
-
-ACCURACIES = "quantization.json"
 
 
 def run(context: StageContext) -> None:
@@ -24,7 +22,7 @@ def run(context: StageContext) -> None:
     graph = lower(quantized.module, quantized.calibration_inputs, context.plan.model_name)
     (context.output / MODEL).write_bytes(tflite.write(graph))
     write_document(
-        context.output / ACCURACIES,
+        context.output / QUANTIZED_ACCURACIES,
         {
             "kept": quantized.kept.value,
             "images": len(dataset.validation),

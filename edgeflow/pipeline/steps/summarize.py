@@ -25,10 +25,15 @@ from edgeflow.figures import FigureKind, Unit
 from edgeflow.gate.verdict import Verdict, accuracy
 from edgeflow.graph.ir import Graph
 from edgeflow.pipeline.stage import StageContext
-from edgeflow.pipeline.steps import quantize, train
 from edgeflow.pipeline.steps.compile import read_firmware
 from edgeflow.pipeline.steps.data import DESCRIPTION
-from edgeflow.pipeline.steps.files import MODEL, read_arrays, read_document
+from edgeflow.pipeline.steps.files import (
+    FLOAT_ACCURACIES,
+    MODEL,
+    QUANTIZED_ACCURACIES,
+    read_arrays,
+    read_document,
+)
 from edgeflow.pipeline.steps.gate import read_verdict, stack_bytes
 from edgeflow.pipeline.steps.generate import SOURCE, read_graph, read_source
 from edgeflow.pipeline.steps.run import ANSWERS, read_device_run
@@ -137,7 +142,7 @@ def _figures(found: _Findings) -> Iterable[FigureRow]:
 def _accuracies(context: StageContext, found: _Findings) -> Iterable[AccuracyRow]:
     measured = FigureKind.MEASURED
     if "train" in context.inputs:
-        trained = read_document(context.inputs["train"] / train.ACCURACIES)
+        trained = read_document(context.inputs["train"] / FLOAT_ACCURACIES)
         for split in (VALIDATION, TEST):
             yield AccuracyRow(
                 stage=FLOAT,
@@ -148,7 +153,7 @@ def _accuracies(context: StageContext, found: _Findings) -> Iterable[AccuracyRow
                 source="float network on this host",
             )
     if "quantize" in context.inputs:
-        quantized = read_document(context.inputs["quantize"] / quantize.ACCURACIES)
+        quantized = read_document(context.inputs["quantize"] / QUANTIZED_ACCURACIES)
         for stage in ("post_training", "fine_tuned"):
             if quantized[stage] is not None:
                 yield AccuracyRow(
@@ -237,6 +242,6 @@ def _regions(found: _Findings) -> tuple[RegionRow, ...]:
 
 
 def _epochs(context: StageContext) -> Iterable[dict[str, Any]]:
-    for stage, name in (("train", train.ACCURACIES), ("quantize", quantize.ACCURACIES)):
+    for stage, name in (("train", FLOAT_ACCURACIES), ("quantize", QUANTIZED_ACCURACIES)):
         if stage in context.inputs:
             yield from read_document(context.inputs[stage] / name)["epochs"]

@@ -1,40 +1,46 @@
-"""Stage train: the float network, trained on this data."""
+"""Stage train: the float network, trained on this data unless it comes with its weights."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edgeflow.data.dataset import Dataset, prepare
+from edgeflow.data.dataset import Dataset, Split, prepare
 from edgeflow.pipeline.stage import StageContext
 from edgeflow.pipeline.steps.data import read_dataset
-from edgeflow.pipeline.steps.files import write_document
+from edgeflow.pipeline.steps.files import FLOAT_ACCURACIES, write_document
+from edgeflow.pipeline.steps.network import float_network
 from edgeflow.pipeline.steps.recorder import EpochRecorder
+from edgeflow.progress import ProgressEvent
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from edgeflow.train.fit import TrainedNetwork
+
 WEIGHTS = "weights.safetensors"
-ACCURACIES = "float.json"
 
 
 def run(context: StageContext) -> None:
-    """Train the network and measure the float accuracy on the test part."""
+    """Write the float network's weights and its accuracy on the validation and test parts."""
     from edgeflow.train import weights
-    from edgeflow.train.evaluate import accuracy
     from edgeflow.train.fit import fit
 
     dataset = read_dataset(context.inputs["data"])
     record = EpochRecorder("training", context.progress)
-    trained = fit(_untrained(context, dataset), dataset, context.plan.config.train, record)
+    network = float_network(context, dataset)
+    if network.pretrained:
+        context.progress(ProgressEvent("train", "the network comes with its weights"))
+        trained = _as_it_is(network.module, dataset)
+    else:
+        trained = fit(network.module, dataset, context.plan.config.train, record)
     weights.save(trained, context.output / WEIGHTS)
-    test = prepare(dataset.preprocessing, dataset.test.x)
     write_document(
-        context.output / ACCURACIES,
+        context.output / FLOAT_ACCURACIES,
         {
             "best_epoch": trained.best_epoch,
             "validation": trained.validation_accuracy,
             "validation_images": len(dataset.validation),
-            "test": accuracy(trained.network, test, dataset.test.y),
+            "test": _accuracy(trained.network, dataset, dataset.test),
             "test_images": len(dataset.test),
             "epochs": record.rows,
         },
@@ -42,17 +48,21 @@ def run(context: StageContext) -> None:
 
 
 def read_network(context: StageContext, dataset: Dataset) -> nn.Module:
-    """The trained network that the stage before this one wrote."""
+    """The float network with the weights that this stage wrote."""
     from edgeflow.train import weights
 
-    network = _untrained(context, dataset)
+    network = float_network(context, dataset).module
     return weights.load(network, context.inputs["train"] / WEIGHTS).network
 
 
-def _untrained(context: StageContext, dataset: Dataset) -> nn.Module:
-    from edgeflow.nets import registry
+def _as_it_is(network: nn.Module, dataset: Dataset) -> TrainedNetwork:
+    from edgeflow.train.fit import TrainedNetwork
 
-    config = context.plan.config
-    return registry.build(
-        config.build.model, dataset.input_shape_hwc, len(dataset.classes), config.build.seed
-    )
+    network.eval()
+    return TrainedNetwork(network, (), 0, _accuracy(network, dataset, dataset.validation))
+
+
+def _accuracy(network: nn.Module, dataset: Dataset, split: Split) -> float:
+    from edgeflow.train.evaluate import accuracy
+
+    return accuracy(network, prepare(dataset.preprocessing, split.x), split.y)

@@ -1,0 +1,69 @@
+"""The network of a plan, before anything is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgeflow.data.dataset import Dataset
+from edgeflow.errors import DataError, ModelError
+from edgeflow.nets.user_model import FloatNetwork, IntegerNetwork, UserModel
+from edgeflow.pipeline.stage import StageContext
+
+
+def float_network(context: StageContext, dataset: Dataset) -> FloatNetwork:
+    """The plan's network as a float module that suits the data; the seed sets what is random."""
+    network = _load(context, dataset)
+    if isinstance(network, IntegerNetwork):
+        raise ModelError(
+            f"{context.plan.model_name} is quantized already and cannot be trained",
+            hint="bring it as .tflite or as QDQ .onnx",
+        )
+    shape, outputs = network.input_shape_hwc, network.outputs
+    if shape is not None and shape != dataset.input_shape_hwc:
+        raise DataError(
+            f"the model {context.plan.model_name} takes inputs of shape {list(shape)} and the "
+            f"data {dataset.name} gives {list(dataset.input_shape_hwc)} (height, width, channels)",
+            hint="bring fitting data with --data, or set [data] image_size and color",
+        )
+    if outputs is not None and outputs != len(dataset.classes):
+        raise DataError(
+            f"the model {context.plan.model_name} gives {outputs} outputs and the data "
+            f"{dataset.name} has {len(dataset.classes)} classes",
+            hint="bring the data that the model was trained for with --data",
+        )
+    return network
+
+
+def integer_network(context: StageContext, dataset: Dataset) -> IntegerNetwork:
+    """The plan's network as an integer graph with one input and one output."""
+    network = _load(context, dataset)
+    name = context.plan.model_name
+    if not isinstance(network, IntegerNetwork):
+        raise ModelError(
+            f"{name} mixes quantized and float operators in a way that is neither a float nor a "
+            "QDQ model",
+            hint="quantize the whole model, or bring the float model",
+        )
+    graph = network.graph
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise ModelError(
+            f"{name} has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs",
+            hint="a model needs one input and one output",
+        )
+    return network
+
+
+def _load(context: StageContext, dataset: Dataset) -> UserModel:
+    import torch
+
+    from edgeflow.nets import registry, user_model
+
+    options = context.plan.config.build
+    shape, outputs = dataset.input_shape_hwc, len(dataset.classes)
+    if options.model in registry.NETWORKS:
+        module = registry.build(options.model, shape, outputs, options.seed)
+        return FloatNetwork(module, shape, outputs, pretrained=False)
+    weights = None if options.weights is None else Path(options.weights).expanduser()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(options.seed)
+        return user_model.load(options.model, shape, outputs, weights)
