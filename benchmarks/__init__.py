@@ -1,0 +1,1 @@
+"""Measurements of edgeflow's artifacts, and the commands that make the profiles it ships."""
