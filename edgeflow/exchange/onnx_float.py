@@ -8,7 +8,7 @@ from torch import nn
 
 from edgeflow.errors import ModelError, UnsupportedOperatorError
 from edgeflow.exchange.onnx_flow import flow
-from edgeflow.exchange.onnx_fusion import fuse_biases, reads_channels_last
+from edgeflow.exchange.onnx_fusion import fuse_biases, fuse_flattening, reads_channels_last
 from edgeflow.exchange.onnx_model import parse, quantizes
 from edgeflow.exchange.onnx_network import OnnxNetwork, layer_for
 from edgeflow.exchange.onnx_operators import (
@@ -46,7 +46,7 @@ def read(data: bytes) -> FloatModel:
             "the ONNX model is quantized (it holds QuantizeLinear or DequantizeLinear)",
             hint="read it with edgeflow.exchange.onnx_qdq, or pass the float model",
         )
-    return network_of(fuse_biases(flow(model)))
+    return network_of(fuse_flattening(fuse_biases(flow(model))))
 
 
 def network_of(model: Flow) -> FloatModel:

@@ -338,7 +338,7 @@ def _clip(view: NodeView) -> Normalized:
     low, high = view.real("min", -math.inf), view.real("max", math.inf)
     low = view.constant_real(1) if view.has(1) else low
     high = view.constant_real(2) if view.has(2) else high
-    if low > high:
+    if low >= high:
         raise view.bad(f"bounds {low} and {high}")
     return Clamp(low, high), (0,), view.shape(0)
 

@@ -217,6 +217,12 @@ def test_values_that_are_not_finite_are_refused() -> None:
     refuse(f.model(f.node("Conv", "x", weights), (1, 4, 4)), "not finite")
 
 
+def test_a_clip_of_no_width_is_refused() -> None:
+    f = FloatOnnx((1, 2, 4, 4))
+    y = f.node("Clip", "x", f.constant(0.0), f.constant(0.0))
+    refuse(f.model(y, (2, 4, 4)), "bounds", readers=FLOAT)
+
+
 def test_cycles_and_double_definitions_are_refused() -> None:
     model = small()
     model.graph.node[0].input[0] = model.graph.node[1].output[0]

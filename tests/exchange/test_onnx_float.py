@@ -178,6 +178,19 @@ def test_channels_last_inputs_are_taken_as_nchw() -> None:
     assert not any("Permute" in type(m).__name__ for m in network.module.modules())
 
 
+@pytest.mark.parametrize("op_type", ["Gemm", "MatMul"])
+def test_flattening_in_nhwc_order_becomes_permuted_dense_weights(op_type: str) -> None:
+    f = FloatOnnx((1, 3, 6, 5))
+    y = f.node("Transpose", f.conv("x", 3, 4), perm=[0, 2, 3, 1])
+    y = f.node("Reshape", y, f.constant(np.array([-1, 120], np.int64)))
+    if op_type == "Gemm":
+        y = f.gemm(y, 120, 5)
+    else:
+        y = f.node("Add", f.node("MatMul", y, f.weights(120, 5)), f.weights(5))
+    network = assert_equal_to_onnxruntime(f.model(y, (5,)))
+    assert [type(m).__name__ for m in network.module.children()] == ["Conv2d", "Flatten", "Linear"]
+
+
 def test_a_network_on_vectors_flattens_what_it_is_given() -> None:
     f = FloatOnnx((1, 12))
     network = assert_equal_to_onnxruntime(f.model(f.gemm("x", 12, 5), (5,)))
