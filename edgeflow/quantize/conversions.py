@@ -3,90 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from edgeflow.errors import UnsupportedOperatorError
+from edgeflow.quantize import arithmetic
 from edgeflow.quantize import operators as ops
-from edgeflow.quantize.network import INPUT, Step
+from edgeflow.quantize.step_builder import (
+    Arguments,
+    Builder,
+    Operand,
+    dimensions,
+    pair,
+    require_rank,
+)
 
-
-@dataclass(frozen=True)
-class Operand:
-    """A tensor that depends on the input: its name and its shape, batch excluded."""
-
-    name: str
-    shape: tuple[int, ...]
-
-
-class Builder:
-    """Collects steps in order while the exported nodes are walked through."""
-
-    def __init__(self, input_shape: tuple[int, ...]) -> None:
-        self.steps: list[Step] = []
-        self.operators: dict[str, nn.Module] = {}
-        self.shapes = {INPUT: input_shape}
-        self.shape: tuple[int, ...] = ()
-        self._base_name = ""
-        self._operator = ""
-        self._where = ""
-
-    def enter(self, base_name: str, operator: str, where: str, shape: tuple[int, ...]) -> None:
-        """Begin a node: name for its steps, operator, place, and shape without the batch."""
-        self._base_name, self._operator, self._where = base_name, operator, where
-        self.shape = shape
-
-    def add(
-        self,
-        operator: nn.Module,
-        inputs: tuple[Operand, ...],
-        shape: tuple[int, ...],
-        part: str = "",
-    ) -> Operand:
-        """Append a step; `part` tells apart the steps of one node."""
-        name = self._unused_name(part)
-        self.steps.append(Step(name, tuple(x.name for x in inputs), shape, self._where))
-        self.operators[name] = operator
-        return Operand(name, shape)
-
-    def refuse(self, reason: str, hint: str = "") -> UnsupportedOperatorError:
-        """The error for an attribute outside the integer graph's set."""
-        return UnsupportedOperatorError(
-            f"{self._operator} in {self._where}: {reason}",
-            hint=hint or "change this layer; the rest of the network is not the problem",
-        )
-
-    def _unused_name(self, part: str) -> str:
-        base = f"{self._base_name}.{part}" if part else self._base_name
-        name, count = base, 1
-        while name in self.operators or name == INPUT:
-            name, count = f"{base}_{count}", count + 1
-        return name
-
-
-Arguments = Mapping[str, Any]
 Conversion = Callable[[Builder, Arguments], Operand]
-
-
-def _pair(value: Any, otherwise: tuple[int, int] = (1, 1)) -> tuple[int, int]:
-    values = [value] if isinstance(value, int) else list(value)
-    if not values:
-        return otherwise
-    return (int(values[0]), int(values[-1]))
-
-
-def _dims(value: Any, rank: int) -> tuple[int, ...]:
-    values = [value] if isinstance(value, int) else list(value)
-    return tuple(sorted(int(v) % rank for v in values))
-
-
-def _require_rank(b: Builder, x: Operand, rank: int) -> None:
-    if len(x.shape) + 1 != rank:
-        wanted = {4: "[N, C, H, W]", 2: "[N, C]"}[rank]
-        raise b.refuse(f"needs a tensor {wanted}, and has one with {len(x.shape) + 1} dimensions")
 
 
 def _constant(b: Builder, value: Any, what: str) -> Tensor | None:
@@ -97,7 +30,7 @@ def _constant(b: Builder, value: Any, what: str) -> Tensor | None:
 
 def _convolution(b: Builder, a: Arguments) -> Operand:
     x = a["input"]
-    _require_rank(b, x, 4)
+    require_rank(b, x, 4)
     weight = _constant(b, a["weight"], "the weight")
     assert weight is not None
     bias = _constant(b, a["bias"], "the bias")
@@ -107,12 +40,12 @@ def _convolution(b: Builder, a: Arguments) -> Operand:
             f"{groups} groups over {channels} channels",
             "use 1 group, or as many groups as input channels (depthwise)",
         )
-    dilation = _pair(a["dilation"])
+    dilation = pair(a["dilation"])
     x, padding = _explicit_padding(b, x, a["padding"], weight, dilation)
     operator = ops.Convolution(
         weight,
         torch.zeros(len(weight)) if bias is None else bias,
-        stride=_pair(a["stride"]),
+        stride=pair(a["stride"]),
         padding=padding,
         dilation=dilation,
         groups=groups,
@@ -127,7 +60,7 @@ def _explicit_padding(
     if padding == "valid":
         return x, (0, 0)
     if padding != "same":
-        return x, _pair(padding, (0, 0))
+        return x, pair(padding, (0, 0))
     total = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
     if all(t % 2 == 0 for t in total):
         return x, (total[0] // 2, total[1] // 2)
@@ -138,7 +71,7 @@ def _explicit_padding(
 
 def _linear(b: Builder, a: Arguments) -> Operand:
     x = a["input"]
-    _require_rank(b, x, 2)
+    require_rank(b, x, 2)
     weight = _constant(b, a["weight"], "the weight")
     assert weight is not None
     bias = _constant(b, a["bias"], "the bias")
@@ -162,76 +95,6 @@ def _batch_norm(b: Builder, a: Arguments) -> Operand:
     shift = -mean.double() * scale
     shift = shift if a["bias"] is None else shift + a["bias"].double()
     return b.add(ops.Affine(scale, shift), (a["input"],), b.shape)
-
-
-def _affine(b: Builder, x: Operand, scale: Any, shift: Any, part: str = "") -> Operand:
-    """x * scale + shift for constants that are equal over each channel."""
-    channels = x.shape[0]
-
-    def over_channels(value: Any) -> Tensor:
-        tensor = torch.as_tensor(value, dtype=torch.float64)
-        rank = len(x.shape) + 1
-        aligned = tensor.reshape(*[1] * (rank - tensor.ndim), *tensor.shape)
-        if any(n != 1 for i, n in enumerate(aligned.shape) if i != 1) or tensor.ndim > rank:
-            raise b.refuse(
-                f"a constant of shape {tuple(tensor.shape)} with a tensor of shape "
-                f"[N, {', '.join(map(str, x.shape))}]",
-                "constants may vary along the channels only",
-            )
-        return aligned.reshape(-1).expand(channels)
-
-    return b.add(ops.Affine(over_channels(scale), over_channels(shift)), (x,), b.shape, part)
-
-
-def _two_operands(b: Builder, x: Operand, y: Operand) -> tuple[Operand, Operand]:
-    small, large = sorted((x, y), key=lambda v: int(torch.tensor(v.shape).prod()))
-    per_channel = (large.shape[0], *[1] * (len(large.shape) - 1))
-    single = (1,) * len(large.shape)
-    if large.shape != b.shape or small.shape not in (large.shape, per_channel, single):
-        raise b.refuse(
-            f"shapes [N, {', '.join(map(str, x.shape))}] and [N, {', '.join(map(str, y.shape))}]",
-            "shapes must be equal, or one of them [N, C, 1, 1]",
-        )
-    return (x, y) if small.shape == large.shape else (large, small)
-
-
-def _add(b: Builder, a: Arguments, sign: float = 1.0) -> Operand:
-    x, y = a["self"], a["other"]
-    factor = sign * float(a.get("alpha", 1))
-    if not isinstance(y, Operand):
-        return _affine(b, x, 1.0, factor * torch.as_tensor(y, dtype=torch.float64))
-    if not isinstance(x, Operand):
-        return _affine(b, y, factor, x)
-    if factor != 1.0:
-        shape, b.shape = b.shape, y.shape
-        y = _affine(b, y, factor, 0.0, "scaled")
-        b.shape = shape
-    return b.add(ops.Add(), _two_operands(b, x, y), b.shape)
-
-
-def _subtract(b: Builder, a: Arguments) -> Operand:
-    return _add(b, a, -1.0)
-
-
-def _reverse_subtract(b: Builder, a: Arguments) -> Operand:
-    x = _affine(b, a["self"], -float(a.get("alpha", 1)), 0.0, "negated")
-    return _add(b, {"self": x, "other": a["other"]})
-
-
-def _multiply(b: Builder, a: Arguments) -> Operand:
-    x, y = a["self"], a["other"]
-    if not isinstance(y, Operand):
-        return _affine(b, x, y, 0.0)
-    if not isinstance(x, Operand):
-        return _affine(b, y, x, 0.0)
-    return b.add(ops.Multiply(), _two_operands(b, x, y), b.shape)
-
-
-def _divide(b: Builder, a: Arguments) -> Operand:
-    x, y = a["self"], a["other"]
-    if isinstance(y, Operand):
-        raise b.refuse("division by a tensor that depends on the input")
-    return _affine(b, x, 1.0 / torch.as_tensor(y, dtype=torch.float64), 0.0)
 
 
 def _relu(b: Builder, a: Arguments) -> Operand:
@@ -263,7 +126,7 @@ def _silu(b: Builder, a: Arguments) -> Operand:
 
 def _softmax(b: Builder, a: Arguments) -> Operand:
     x = a["self"]
-    _require_rank(b, x, 2)
+    require_rank(b, x, 2)
     if int(a["dim"]) % 2 != 1:
         raise b.refuse(f"dim {a['dim']}", "use dim=1, the classes")
     return b.add(ops.Softmax(), (x,), b.shape)
@@ -273,25 +136,25 @@ def _concatenate(b: Builder, a: Arguments) -> Operand:
     tensors = tuple(a["tensors"])
     if not all(isinstance(t, Operand) for t in tensors):
         raise b.refuse("a constant among the tensors")
-    (dim,) = _dims(a["dim"], len(b.shape) + 1)
+    (dim,) = dimensions(a["dim"], len(b.shape) + 1)
     return tensors[0] if len(tensors) == 1 else b.add(ops.Concatenate(dim), tensors, b.shape)
 
 
 def _max_pool(b: Builder, a: Arguments) -> Operand:
     x = a["self"]
-    _require_rank(b, x, 4)
-    if _pair(a["dilation"]) != (1, 1):
+    require_rank(b, x, 4)
+    if pair(a["dilation"]) != (1, 1):
         raise b.refuse(f"dilation {a['dilation']}", "use dilation 1")
-    kernel = _pair(a["kernel_size"])
-    stride, padding = _pair(a["stride"], kernel), _pair(a["padding"], (0, 0))
+    kernel = pair(a["kernel_size"])
+    stride, padding = pair(a["stride"], kernel), pair(a["padding"], (0, 0))
     return b.add(ops.MaxPool(kernel, stride, padding, ceil_mode=a["ceil_mode"]), (x,), b.shape)
 
 
 def _average_pool(b: Builder, a: Arguments) -> Operand:
     x = a["self"]
-    _require_rank(b, x, 4)
-    kernel = _pair(a["kernel_size"])
-    stride, padding = _pair(a["stride"], kernel), _pair(a["padding"], (0, 0))
+    require_rank(b, x, 4)
+    kernel = pair(a["kernel_size"])
+    stride, padding = pair(a["stride"], kernel), pair(a["padding"], (0, 0))
     if a["divisor_override"] is not None:
         raise b.refuse("divisor_override", "leave it out")
     if kernel == x.shape[1:] and padding == (0, 0):
@@ -308,8 +171,8 @@ def _average_pool(b: Builder, a: Arguments) -> Operand:
 
 def _adaptive_average_pool(b: Builder, a: Arguments) -> Operand:
     x = a["self"]
-    _require_rank(b, x, 4)
-    size, area = _pair(a["output_size"]), x.shape[1:]
+    require_rank(b, x, 4)
+    size, area = pair(a["output_size"]), x.shape[1:]
     if size == (1, 1):
         return b.add(ops.Mean((2, 3), keep_dims=True), (x,), b.shape)
     if area[0] % size[0] or area[1] % size[1]:
@@ -323,7 +186,7 @@ def _adaptive_average_pool(b: Builder, a: Arguments) -> Operand:
 def _mean(b: Builder, a: Arguments) -> Operand:
     x = a["self"]
     rank = len(x.shape) + 1
-    dims = _dims(a.get("dim") or (), rank)
+    dims = dimensions(a.get("dim") or (), rank)
     if not dims or 0 in dims or rank != 4 or len(b.shape) not in (1, 3):
         raise b.refuse(
             f"dims {a.get('dim')} of a tensor with {rank} dimensions",
@@ -346,7 +209,7 @@ def _reshape(b: Builder, a: Arguments) -> Operand:
 
 def _pad(b: Builder, a: Arguments) -> Operand:
     x = a["self"]
-    _require_rank(b, x, 4)
+    require_rank(b, x, 4)
     if a.get("mode", "constant") != "constant" or float(a.get("value") or 0.0) != 0.0:
         raise b.refuse("padding other than with zeros", "pad with constant 0")
     widths = [*(int(v) for v in a["pad"]), 0, 0, 0, 0]
@@ -373,7 +236,7 @@ IDENTITIES = frozenset(
 
 CONVERSIONS: Mapping[str, Conversion] = {
     "adaptive_avg_pool2d": _adaptive_average_pool,
-    "add": _add,
+    "add": arithmetic.add,
     "avg_pool2d": _average_pool,
     "batch_norm": _batch_norm,
     "cat": _concatenate,
@@ -382,7 +245,7 @@ CONVERSIONS: Mapping[str, Conversion] = {
     "concat": _concatenate,
     "constant_pad_nd": _pad,
     "conv2d": _convolution,
-    "div": _divide,
+    "div": arithmetic.divide,
     "flatten": _reshape,
     "hardtanh": _clamp,
     "linear": _linear,
@@ -390,17 +253,17 @@ CONVERSIONS: Mapping[str, Conversion] = {
     "max_pool2d": _max_pool,
     "mean": _mean,
     "mm": _matmul,
-    "mul": _multiply,
+    "mul": arithmetic.multiply,
     "pad": _pad,
     "relu": _relu,
     "relu6": _relu6,
     "reshape": _reshape,
-    "rsub": _reverse_subtract,
+    "rsub": arithmetic.reverse_subtract,
     "sigmoid": _sigmoid,
     "silu": _silu,
     "softmax": _softmax,
     "squeeze": _reshape,
-    "sub": _subtract,
+    "sub": arithmetic.subtract,
     "unflatten": _reshape,
     "unsqueeze": _reshape,
     "view": _reshape,

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from edgeflow.errors import ModelError, UnsupportedOperatorError
-from edgeflow.quantize.conversions import CONVERSIONS, IDENTITIES, SUPPORTED, Builder, Operand
+from edgeflow.quantize.conversions import CONVERSIONS, IDENTITIES, SUPPORTED
 from edgeflow.quantize.fold import (
     fold_affines,
     merge_reshapes_into_means,
@@ -21,6 +21,7 @@ from edgeflow.quantize.fold import (
     without_unused,
 )
 from edgeflow.quantize.network import INPUT, StepNetwork
+from edgeflow.quantize.step_builder import Builder, Operand
 
 # Any size but 1, so that a batch cannot be taken for a dimension of size 1 that may broadcast.
 _TRACE_BATCH = 2

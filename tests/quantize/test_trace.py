@@ -92,6 +92,7 @@ def test_an_unsupported_operator_is_named_with_its_module_and_what_is_supported(
         (nn.AdaptiveAvgPool2d(3), "8x8 to 3x3"),
         (Composed(lambda m, x: x[:, :2]), "slice"),
         (Composed(lambda m, x: x * torch.rand(8, 8)), "shape"),
+        (Composed(lambda m, x: x.mean(1, True) + torch.rand(5, 1, 1)), "shape"),
         (Composed(lambda m, x: torch.softmax(x, 1)), "softmax"),
         (Composed(lambda m, x: x.mean(0, keepdim=True)), "batch"),
     ],
