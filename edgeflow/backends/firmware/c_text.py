@@ -18,18 +18,16 @@ class CType(StrEnum):
     """Element types of constant arrays."""
 
     INT8 = "int8_t"
-    UINT16 = "uint16_t"
     INT32 = "int32_t"
     UINT32 = "uint32_t"
 
 
 _DTYPES: Mapping[CType, type[np.integer]] = {
     CType.INT8: np.int8,
-    CType.UINT16: np.uint16,
     CType.INT32: np.int32,
     CType.UINT32: np.uint32,
 }
-_ELEMENTS_PER_LINE = {CType.INT8: 20, CType.UINT16: 12, CType.INT32: 8, CType.UINT32: 8}
+_ELEMENTS_PER_LINE = {CType.INT8: 20, CType.INT32: 8, CType.UINT32: 8}
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from edgeflow.graph.requantize import conv_requantization, fully_connected_requa
 INTERLEAVED_OUTPUTS = 4
 
 _REQUANTIZE = ("edgeflow_requantize.c",)
+_DEPTHWISE = ("edgeflow_taps.c", *_REQUANTIZE)
 _SUMS = ("edgeflow_sums.c",)
 _PIXEL = ("edgeflow_pixel.c", *_SUMS, *_REQUANTIZE)
 
@@ -212,7 +213,7 @@ def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:
         "input_zero_point": values.input_zero_point,
         "to": scaling.fields,
     }
-    return _call(layer, "edgeflow_depthwise_conv_2d", fields, constants, _REQUANTIZE)
+    return _call(layer, "edgeflow_depthwise_conv_2d", fields, constants, _DEPTHWISE)
 
 
 def fully_connected(layer: LayerContext) -> RenderedLayer:

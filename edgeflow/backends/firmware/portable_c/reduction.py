@@ -10,6 +10,7 @@ from edgeflow.backends.firmware.portable_c.operands import clamp_fields
 from edgeflow.graph.ir import Mean, OpKind, Pool2D
 from edgeflow.graph.requantize import mean_requantization, pool_range, softmax_scaling
 
+_TAPS = ("edgeflow_taps.c",)
 _POOLS = {
     OpKind.AVERAGE_POOL_2D: "edgeflow_average_pool_2d",
     OpKind.MAX_POOL_2D: "edgeflow_max_pool_2d",
@@ -17,7 +18,11 @@ _POOLS = {
 
 
 def _one_call(
-    layer: LayerContext, function: str, family: str, fields: dict[str, Value]
+    layer: LayerContext,
+    function: str,
+    family: str,
+    fields: dict[str, Value],
+    more_sources: tuple[str, ...] = (),
 ) -> RenderedLayer:
     call = KernelCall(
         function=function,
@@ -25,7 +30,7 @@ def _one_call(
         layer_type=f"{family}_layer",
         layer=fields,
         arguments=(layer.place(layer.node.inputs[0]), layer.place(layer.node.outputs[0])),
-        sources=(f"{function}.c",),
+        sources=(f"{function}.c", *more_sources),
     )
     return RenderedLayer((call,))
 
@@ -52,7 +57,7 @@ def pool_2d(layer: LayerContext) -> RenderedLayer:
         "minimum": bounds.minimum,
         "maximum": bounds.maximum,
     }
-    return _one_call(layer, _POOLS[layer.node.kind], "edgeflow_pool_2d", fields)
+    return _one_call(layer, _POOLS[layer.node.kind], "edgeflow_pool_2d", fields, _TAPS)
 
 
 def _runs(shape: tuple[int, ...], axes: frozenset[int]) -> list[tuple[bool, int, int]]:

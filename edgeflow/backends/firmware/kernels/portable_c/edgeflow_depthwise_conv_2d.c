@@ -1,13 +1,8 @@
 #include "edgeflow_depthwise_conv_2d.h"
 
+#include "edgeflow_taps.h"
+
 /* Padding counts as an input of the zero point, so taps on it add nothing and are left out. */
-
-/* The taps of a filter that lie on the input along one dimension: `first` to `end` - 1. */
-typedef struct {
-    int32_t first;
-    int32_t end;
-} taps;
-
 typedef struct {
     const int8_t *input; /* below the first tap that counts, channel 0 */
     int32_t filter;      /* offset of that tap in the weights */
@@ -15,27 +10,15 @@ typedef struct {
     int32_t columns;
 } patch;
 
-static taps taps_inside(int32_t start, int32_t dilation, int32_t filter, int32_t size)
-{
-    taps inside = {0, filter};
-    while (inside.first < filter && start + inside.first * dilation < 0) {
-        inside.first++;
-    }
-    while (inside.end > inside.first && start + (inside.end - 1) * dilation >= size) {
-        inside.end--;
-    }
-    return inside;
-}
-
 static patch patch_at(const edgeflow_depthwise_conv_2d_layer *layer, const int8_t *input,
                       int32_t top, int32_t left)
 {
-    const taps y = taps_inside(top, layer->dilation_height, layer->filter_height,
-                               layer->input_height);
-    const taps x = taps_inside(left, layer->dilation_width, layer->filter_width,
-                               layer->input_width);
-    patch at = {input, 0, y.end - y.first, x.end - x.first};
-    if (at.rows > 0 && at.columns > 0) {
+    const edgeflow_taps y = edgeflow_taps_inside(top, layer->dilation_height, layer->filter_height,
+                                                 layer->input_height);
+    const edgeflow_taps x = edgeflow_taps_inside(left, layer->dilation_width, layer->filter_width,
+                                                 layer->input_width);
+    patch at = {input, 0, y.count, x.count};
+    if (y.count > 0 && x.count > 0) {
         const int32_t row = top + y.first * layer->dilation_height;
         const int32_t column = left + x.first * layer->dilation_width;
         at.input += (row * layer->input_width + column) * layer->input_channels;
@@ -45,39 +28,48 @@ static patch patch_at(const edgeflow_depthwise_conv_2d_layer *layer, const int8_
     return at;
 }
 
-/* Four neighbouring channels, multiplier 1. */
+/* Adds the products of one row of taps, at least one, for four neighbouring channels. */
+static void add_row(uint32_t *sums, const int8_t *input, int32_t column_step, int32_t zero_point,
+                    const int8_t *weights, int32_t tap_step, int32_t taps)
+{
+    const int8_t *last = weights + (taps - 1) * tap_step;
+    uint32_t a0 = sums[0];
+    uint32_t a1 = sums[1];
+    uint32_t a2 = sums[2];
+    uint32_t a3 = sums[3];
+    for (;;) {
+        a0 += (uint32_t)((input[0] - zero_point) * weights[0]);
+        a1 += (uint32_t)((input[1] - zero_point) * weights[1]);
+        a2 += (uint32_t)((input[2] - zero_point) * weights[2]);
+        a3 += (uint32_t)((input[3] - zero_point) * weights[3]);
+        if (weights == last) {
+            break;
+        }
+        input += column_step;
+        weights += tap_step;
+    }
+    sums[0] = a0;
+    sums[1] = a1;
+    sums[2] = a2;
+    sums[3] = a3;
+}
+
+/* Four neighbouring channels from `channel` on, multiplier 1. */
 static void four_sums(const edgeflow_depthwise_conv_2d_layer *layer, const patch *at,
                       const int8_t *weights, const int32_t *bias, int32_t channel, uint32_t *sums)
 {
     const int32_t channels = layer->input_channels;
     const int32_t column_step = layer->dilation_width * channels;
     const int32_t row_step = layer->dilation_height * layer->input_width * channels;
-    const int32_t zero_point = layer->input_zero_point;
-    const int32_t columns = at->columns;
-    const int32_t rows = at->rows;
-    const int32_t filter_step = layer->filter_width * channels;
-    const int8_t *from = at->input + channel;
-    const int8_t *tap = weights + at->filter + channel;
-    uint32_t a0 = (uint32_t)bias[channel];
-    uint32_t a1 = (uint32_t)bias[channel + 1];
-    uint32_t a2 = (uint32_t)bias[channel + 2];
-    uint32_t a3 = (uint32_t)bias[channel + 3];
-    for (int32_t y = 0; y < rows; y++) {
-        int32_t x_offset = y * row_step;
-        int32_t w_offset = y * filter_step;
-        for (int32_t x = columns; x > 0; x--) {
-            a0 += (uint32_t)((from[x_offset] - zero_point) * tap[w_offset]);
-            a1 += (uint32_t)((from[x_offset + 1] - zero_point) * tap[w_offset + 1]);
-            a2 += (uint32_t)((from[x_offset + 2] - zero_point) * tap[w_offset + 2]);
-            a3 += (uint32_t)((from[x_offset + 3] - zero_point) * tap[w_offset + 3]);
-            x_offset += column_step;
-            w_offset += channels;
-        }
+    const int8_t *input = at->input + channel;
+    const int8_t *filter = weights + at->filter + channel;
+    for (int32_t lane = 0; lane < 4; lane++) {
+        sums[lane] = (uint32_t)bias[channel + lane];
     }
-    sums[0] = a0;
-    sums[1] = a1;
-    sums[2] = a2;
-    sums[3] = a3;
+    for (int32_t y = 0; y < at->rows && at->columns > 0; y++) {
+        add_row(sums, input + y * row_step, column_step, layer->input_zero_point,
+                filter + y * layer->filter_width * channels, channels, at->columns);
+    }
 }
 
 /* One output channel, any multiplier. */
