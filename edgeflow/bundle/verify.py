@@ -52,6 +52,7 @@ class _Opened:
     summary: Summary
     target: Target
     graph: Graph
+    onnx_graph: Graph
     image: FirmwareImage
     inputs: NDArray[np.int8]
     expected: NDArray[np.int8]
@@ -109,7 +110,7 @@ def require(verification: Verification) -> None:
 
 
 def _open(directory: Path) -> _Opened:
-    from edgeflow.exchange import tflite
+    from edgeflow.exchange import onnx_qdq, tflite
 
     manifest, files = read_bundle(directory)
     try:
@@ -125,6 +126,7 @@ def _open(directory: Path) -> _Opened:
             summary=Summary.model_validate_json(files[assemble.FIGURES]),
             target=Target.model_validate_json(files[assemble.TARGET]),
             graph=tflite.read(files[assemble.MODEL_TFLITE]),
+            onnx_graph=onnx_qdq.read(files[assemble.MODEL_ONNX]),
             image=_image(files),
             inputs=inputs,
             expected=expected,
@@ -150,13 +152,10 @@ def _image(files: Mapping[str, bytes]) -> FirmwareImage:
 
 
 def _same_graph(opened: _Opened) -> CheckRow:
-    from edgeflow.exchange import onnx_qdq
     from edgeflow.graph.fingerprint import fingerprint
 
     name = "model.onnx against model.tflite"
-    same = fingerprint(onnx_qdq.read(opened.files[assemble.MODEL_ONNX])) == fingerprint(
-        opened.graph
-    )
+    same = fingerprint(opened.onnx_graph) == fingerprint(opened.graph)
     detail = "the same integer graph" if same else "they hold different integer graphs"
     return CheckRow(name=name, passed=same, detail=detail)
 
