@@ -56,8 +56,8 @@ class Layer:
 class Measurement:
     """One model on one target. Bytes and counts; `instructions` is the mean of one inference.
 
-    `macs` is above 0, `weight_bytes` are the weights and biases of the graph, without requantization constants.
-    `static_ram_bytes` contains the arena, and not the stack.
+    `macs` is above 0. `weight_bytes` are the weights and biases of the graph, without the constants
+    of the requantization. `static_ram_bytes` contains the arena, and not the stack.
     """
 
     model: str

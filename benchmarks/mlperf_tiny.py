@@ -17,7 +17,7 @@ from edgeflow.graph.ir import Graph
 
 SHARED_VARIABLE = "EDGEFLOW_SHARED"
 HOW_TO_PROVIDE = (
-    "take the int8 .tflite files from github.com/mlcommons/tiny, benchmark/training/*/trained_models,"
+    "take the int8 .tflite files of github.com/mlcommons/tiny (benchmark/training/*/trained_models)"
     f" and name their folder with {SHARED_VARIABLE}"
 )
 _SEED = 2024
