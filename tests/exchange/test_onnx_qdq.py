@@ -116,6 +116,17 @@ def test_a_graph_with_every_operator_round_trips() -> None:
     assert largest_difference(canonicalize(graph), content, {"input": codes}) <= 2
 
 
+def test_onnxruntime_runs_the_file_with_its_own_optimizations_too() -> None:
+    graph = canonicalize(every_operator())
+    x = samples(onnx.load_from_string(content := onnx_qdq.write(graph)), 1)[0]
+    plain = run_onnxruntime(content, {"input": x})
+    optimized = run_onnxruntime(content, {"input": x}, optimize=True)
+    for name, a, b in zip(graph.outputs, plain, optimized, strict=True):
+        quantization = graph.tensors[name].quantization
+        assert quantization is not None
+        assert np.abs(a - b).max() <= 3 * quantization.scales[0]
+
+
 def test_equal_graphs_give_equal_bytes() -> None:
     assert onnx_qdq.write(every_operator(3)) == onnx_qdq.write(every_operator(3))
 
