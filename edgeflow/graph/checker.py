@@ -33,6 +33,7 @@ from edgeflow.graph.shape_inference import infer_shape
 
 MAX_RANK = 4
 MAX_ELEMENTS = 2**31 - 1
+LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 
 ATTRIBUTES: Mapping[OpKind, type[Attributes]] = {
     OpKind.CONV_2D: Conv2D,
@@ -118,7 +119,7 @@ def _check_parameters(where: str, tensor: Tensor, quantization: Quantization) ->
             hint="One of each, or one for each index of the quantization axis.",
         )
     for scale in scales:
-        if not (math.isfinite(scale) and scale > 0.0 and float(np.float32(scale)) == scale):
+        if not (0.0 < scale <= LARGEST_FLOAT32 and float(np.float32(scale)) == scale):
             raise GraphError(
                 f"{where} has the scale {scale!r}",
                 hint="Scales are finite float32 values above 0; round them before.",

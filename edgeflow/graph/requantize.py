@@ -226,7 +226,8 @@ def output_range(output: Tensor, activation: Activation) -> OutputRange:
         return OutputRange(-128, 127)
     if activation is Activation.RELU:
         return OutputRange(zero_point, 127)
-    six = float(np.float32(6.0) / _float32(_scale(output)))
+    with np.errstate(over="ignore"):
+        six = float(np.float32(6.0) / _float32(_scale(output)))
     if six >= 2.0**31:
         raise GraphError(
             f"tensor '{output.name}': RELU6 with scale {_scale(output):g}: 6 does not fit 32 bits",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -324,3 +325,34 @@ def test_dense_layer_takes_two_dimensions() -> None:
     bias = b.constant(np.zeros(3, np.int32), B)
     with pytest.raises(GraphError, match=r"weights \[3, 4\] on input"):
         b.node(OpKind.FULLY_CONNECTED, [x, w, bias], FullyConnected(), X)
+
+
+EXTREME_SCALES = [
+    float(scale)
+    for scale in (1e300, 1e-300, np.nan, np.inf, -1.0, np.float32(1e-45), np.float32(3e38), 1.0)
+]
+
+
+@pytest.mark.parametrize("output_scale", EXTREME_SCALES)
+@pytest.mark.parametrize("input_scale", EXTREME_SCALES)
+@pytest.mark.parametrize(
+    ("kind", "attributes"),
+    [
+        (OpKind.RELU6, NoAttributes()),
+        (OpKind.QUANTIZE, NoAttributes()),
+        (OpKind.MEAN, Mean((1,), keep_dims=True)),
+        (OpKind.SOFTMAX, Softmax()),
+        (OpKind.ADD, Elementwise()),
+        (OpKind.MUL, Elementwise()),
+    ],
+)
+def test_any_scale_is_either_legal_or_a_graph_error(
+    kind: OpKind, attributes: object, input_scale: float, output_scale: float
+) -> None:
+    b = GraphBuilder()
+    x = b.input((1, 4), Quantization((input_scale,), (0,)))
+    operands = [x, x] if kind in (OpKind.ADD, OpKind.MUL) else [x]
+    y = b.node(kind, operands, attributes, Quantization((output_scale,), (0,)))  # type: ignore[arg-type]
+    # Any other exception, or a warning, fails the test.
+    with contextlib.suppress(GraphError):
+        check(b.build([y.name]))
