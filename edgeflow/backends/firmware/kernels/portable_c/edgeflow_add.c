@@ -1,26 +1,28 @@
 #include "edgeflow_elementwise.h"
 #include "edgeflow_fixed_point.h"
 
-static inline int32_t rescaled(const edgeflow_operand *operand, int32_t left_shift, int8_t value)
+/* Shifts of ADD are never to the left. */
+static inline int32_t scaled_down(int32_t value, int32_t multiplier, int32_t shift)
 {
-    const int32_t shifted = (value - operand->zero_point) * ((int32_t)1 << left_shift);
-    return edgeflow_rescale(shifted, operand->multiplier, operand->shift);
+    return edgeflow_rounding_shift_right(edgeflow_high_multiply(value, multiplier), -shift);
 }
 
 void edgeflow_add(const edgeflow_elementwise_layer *layer, const int8_t *first,
                   const int8_t *second, int8_t *output)
 {
-    const edgeflow_operand a = layer->first;
-    const edgeflow_operand b = layer->second;
-    for (int32_t o = 0; o < layer->outer; o++) {
-        for (int32_t i = 0; i < layer->inner; i++) {
-            const int8_t x = first[o * a.outer_step + i * a.inner_step];
-            const int8_t y = second[o * b.outer_step + i * b.inner_step];
+    /* A local copy, because a store to int8_t may alias the struct. */
+    const edgeflow_elementwise_layer add = *layer;
+    const edgeflow_operand a = add.first;
+    const edgeflow_operand b = add.second;
+    for (int32_t o = 0; o < add.outer; o++) {
+        for (int32_t i = 0; i < add.inner; i++) {
+            const int32_t x = first[o * a.outer_step + i * a.inner_step] - a.zero_point;
+            const int32_t y = second[o * b.outer_step + i * b.inner_step] - b.zero_point;
             const int32_t sum =
-                rescaled(&a, layer->left_shift, x) + rescaled(&b, layer->left_shift, y);
-            const int32_t scaled = edgeflow_rescale(sum, layer->multiplier, layer->shift);
-            const int32_t clamped = edgeflow_clamp(scaled, layer->minimum, layer->maximum);
-            *output++ = (int8_t)(clamped + layer->zero_point);
+                scaled_down(x * ((int32_t)1 << add.left_shift), a.multiplier, a.shift) +
+                scaled_down(y * ((int32_t)1 << add.left_shift), b.multiplier, b.shift);
+            const int32_t scaled = scaled_down(sum, add.multiplier, add.shift);
+            *output++ = (int8_t)(edgeflow_clamp(scaled, add.minimum, add.maximum) + add.zero_point);
         }
     }
 }
