@@ -200,11 +200,14 @@ def _list_files(folder: Path) -> list[Path]:
 
 def _read_manifest(path: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads(path.read_bytes())
+        content = path.read_bytes()
+        manifest = json.loads(content)
     except FileNotFoundError:
         raise DamageError("it has no manifest") from None
     except ValueError:
         raise DamageError("its manifest is not JSON") from None
+    if json_bytes(manifest) != content:
+        raise DamageError("its manifest was altered")
     if not isinstance(manifest, dict) or manifest.get("schema_version") != SCHEMA_VERSION:
         raise DamageError(f"its manifest is not of schema version {SCHEMA_VERSION}")
     if not (

@@ -1,0 +1,193 @@
+"""`edgeflow build` with every real stage."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgeflow.errors import ExitCode
+from edgeflow.pipeline.storage import PARTIAL_PREFIX
+from tests.cli.conftest import ROOT, Built, edgeflow
+from tests.pipeline.small_line import tree
+
+STAGES = ["data", "train", "quantize", "generate", "compile", "run", "gate", "report", "bundle"]
+HEAVY = ("torch", "nncf", "onnx", "matplotlib", "sklearn", "scipy", "unicorn", "tflite")
+
+
+def test_the_document_of_a_build_holds_stages_figures_and_places(built: Built) -> None:
+    document = built.ended.document
+    assert [stage["stage"] for stage in document["stages"]] == STAGES
+    assert document["passed"]
+    assert Path(document["bundle"], "firmware", "firmware.elf").is_file()
+    figures = {figure["name"]: figure for figure in document["figures"]}
+    instructions = figures["instructions per inference"]
+    assert (instructions["kind"], instructions["unit"]) == ("simulated", "instructions")
+    assert instructions["value"] > 10_000
+    on_device = [row for row in document["accuracies"] if row["stage"] == "device"]
+    assert on_device[0]["value"] > 0.5
+
+
+def test_a_second_build_is_cached_and_imports_nothing_heavy(built: Built) -> None:
+    program = (
+        "import sys; from edgeflow.cli.app import run; "
+        "code = run(sys.argv[1:]); "
+        f"print([name for name in {HEAVY} if name in sys.modules]); sys.exit(code)"
+    )
+    arguments = ["build", "--config", str(built.config), "--run-dir", str(built.run_dir)]
+    ended = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.count("cached") == len(STAGES)
+    assert ended.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_resolved_configuration_gives_the_same_build(built: Built) -> None:
+    resolved = built.run_dir / "edgeflow.resolved.toml"
+    ended = edgeflow(
+        "build", "--config", resolved, "--run-dir", built.run_dir, "--dry-run", "--json"
+    )
+    assert all(stage["cached"] for stage in ended.document["stages"])
+
+
+def test_the_bundle_names_no_place_of_this_machine(built: Built) -> None:
+    places = [str(built.run_dir).encode(), str(ROOT).encode(), str(Path.home()).encode() + b"/"]
+    for name, content in tree(built.run_dir / "bundle").items():
+        assert not [place for place in places if place in content], name
+    tomllib.loads((built.run_dir / "bundle" / "config.toml").read_text(encoding="utf-8"))
+
+
+def test_a_built_bundle_verifies_and_an_altered_one_does_not(built: Built, tmp_path: Path) -> None:
+    import shutil
+
+    bundle = tmp_path / "bundle"
+    shutil.copytree(built.run_dir / "bundle", bundle)
+    ended = edgeflow("verify", bundle, "--json")
+    assert ended.code == 0, ended.err
+    assert ended.document["passed"]
+    path = bundle / "test" / "labels.npy"
+    content = bytearray(path.read_bytes())
+    content[-8] ^= 1
+    path.write_bytes(content)
+    ended = edgeflow("verify", bundle)
+    assert ended.code == ExitCode.BAD_INPUT
+    assert "labels.npy" in ended.err
+
+
+def test_a_report_shows_the_figures_and_is_written_where_asked(
+    built: Built, tmp_path: Path
+) -> None:
+    for directory in (built.run_dir, built.run_dir / "bundle"):
+        ended = edgeflow("report", directory, "--output", tmp_path / "new.html")
+        assert ended.code == 0, ended.err
+        assert "instructions per inference" in ended.out
+        assert (tmp_path / "new.html").read_bytes() == (directory / "report.html").read_bytes()
+
+
+def test_a_missed_budget_is_a_negative_verdict_with_report_and_without_bundle(
+    built: Built, tmp_path: Path
+) -> None:
+    import shutil
+
+    run_dir = tmp_path / "run"
+    shutil.copytree(built.run_dir, run_dir)
+    arguments = ("build", "--config", built.config, "--run-dir", run_dir, "--json")
+    ended = edgeflow(*arguments, "--budget", "instructions=10k", "--budget", "accuracy=10%")
+    assert ended.code == ExitCode.NEGATIVE_VERDICT
+    document = ended.document
+    assert not document["passed"]
+    assert document["error"]["exit_code"] == 1
+    assert "over the budget of 10,000" in document["error"]["message"]
+    assert Path(document["report"]).is_file()
+    assert document["bundle"] is None
+    assert not (run_dir / "bundle").exists()
+    failed = [check["name"] for check in document["checks"] if not check["passed"]]
+    assert failed == ["instructions per inference"]
+    assert [stage["cached"] for stage in document["stages"]][:6] == [True] * 6
+    assert edgeflow(*arguments).code == 0
+    assert tree(run_dir / "bundle") == tree(built.run_dir / "bundle")
+
+
+def test_firmware_that_does_not_fit_is_infeasible_with_the_figures(
+    built: Built, tmp_path: Path
+) -> None:
+    import shutil
+
+    run_dir = tmp_path / "run"
+    shutil.copytree(built.run_dir, run_dir)
+    target = tmp_path / "tiny.toml"
+    target.write_text(
+        'extends = "cortex-m4"\nname = "tiny"\ndescription = "too small"\n'
+        '[[memory]]\nname = "FLASH"\nkind = "flash"\norigin = 0\nsize_bytes = 4096\n'
+        '[[memory]]\nname = "RAM"\nkind = "ram"\norigin = 0x20000000\nsize_bytes = 65536\n',
+        encoding="utf-8",
+    )
+    arguments = ("--config", built.config, "--run-dir", run_dir, "--target", target)
+    ended = edgeflow("build", *arguments)
+    assert ended.code == ExitCode.INFEASIBLE, ended.err
+    assert "4096 available" in ended.err
+
+
+def test_training_that_diverges_says_where(tmp_path: Path) -> None:
+    config = tmp_path / "edgeflow.toml"
+    config.write_text("[train]\nepochs = 1\nlearning_rate = 1e38\n", encoding="utf-8")
+    ended = edgeflow("build", "--config", config, "--run-dir", tmp_path / "run", "--json")
+    assert ended.code == ExitCode.TRAINING, ended.err
+    assert "epoch 1" in ended.document["error"]["message"]
+
+
+def test_a_build_killed_at_random_moments_gives_the_undisturbed_bundle(
+    built: Built, tmp_path: Path
+) -> None:
+    run_dir = tmp_path / "run"
+    random = np.random.default_rng(7)
+    command = [sys.executable, "-m", "edgeflow", "build", "--config", str(built.config)]
+    ends = []
+    for signal_number in (signal.SIGKILL, signal.SIGINT, signal.SIGKILL, signal.SIGKILL):
+        process = subprocess.Popen(
+            [*command, "--run-dir", str(run_dir)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            process.communicate(timeout=float(random.uniform(1.0, 6.0)))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal_number)
+            process.communicate()
+        ends.append(process.returncode)
+    assert -signal.SIGKILL in ends
+    assert set(ends) <= {-signal.SIGKILL, int(ExitCode.INTERRUPTED), 0}
+    ended = edgeflow("build", "--config", built.config, "--run-dir", run_dir)
+    assert ended.code == 0, ended.err
+    assert tree(run_dir / "bundle") == tree(built.run_dir / "bundle")
+    assert list(run_dir.rglob(f"{PARTIAL_PREFIX}*")) == []
+
+
+@pytest.mark.parametrize("name", ["data", "train", "run"])
+def test_a_damaged_real_stage_is_rebuilt_to_the_same_bundle(
+    built: Built, tmp_path: Path, name: str
+) -> None:
+    import shutil
+
+    run_dir = tmp_path / "run"
+    shutil.copytree(built.run_dir, run_dir)
+    largest = max((run_dir / "stages" / name).rglob("*"), key=lambda path: path.stat().st_size)
+    while largest.is_dir():
+        largest = max(largest.iterdir(), key=lambda path: path.stat().st_size)
+    largest.write_bytes(largest.read_bytes()[:-1])
+    ended = edgeflow("build", "--config", built.config, "--run-dir", run_dir)
+    assert ended.code == 0, ended.err
+    assert f"[{name}] the cached result is damaged" in ended.err
+    assert tree(run_dir / "bundle") == tree(built.run_dir / "bundle")

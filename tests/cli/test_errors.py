@@ -1,0 +1,158 @@
+"""Bad input on the command line: a clear message, the right exit code, one JSON document."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edgeflow.cli.app import run
+from edgeflow.errors import ExitCode
+from edgeflow.pipeline import lock
+from tests.cli.conftest import edgeflow
+
+USAGE, BAD_INPUT = ExitCode.USAGE, ExitCode.BAD_INPUT
+
+
+def make_files(folder: Path) -> None:
+    (folder / "bad.tflite").write_bytes(b"\x18\0\0\0TFL3" + b"\xff" * 40)
+    (folder / "bad.onnx").write_bytes(b"\x08\x07DequantizeLinear")
+    (folder / "notes.txt").write_text("no model")
+    (folder / "empty").mkdir()
+    (folder / "bad.zip").write_bytes(b"PK\3\4 and no more")
+    (folder / "unknown.toml").write_text("[train]\nepoch = 3\n")
+    (folder / "broken.toml").write_text("[train\n")
+    (folder / "target.toml").write_text('name = "target"\ncolour = "red"\n')
+    (folder / "profile.json").write_text('{"schema_version": 2, "rows": NaN}')
+    (folder / "file").write_text("in the way")
+    (folder / "bundle").mkdir()
+    (folder / "bundle" / "manifest.json").write_text("{}")
+
+
+CASES = [
+    ("build --target cortex-m5", USAGE, "cortex-m4"),
+    ("build --target ../secrets", USAGE, "no target"),
+    ("build --target {}/target.toml", BAD_INPUT, "colour"),
+    ("build --model smal", USAGE, "did you mean 'small'"),
+    ("build --model {}/absent.tflite", BAD_INPUT, "absent.tflite"),
+    ("build --model {}/notes.txt", BAD_INPUT, "notes.txt"),
+    ("build --model {}/bad.tflite", BAD_INPUT, "tflite"),
+    ("build --model {}/bad.onnx", BAD_INPUT, "onnx"),
+    ("build --model no_such_module_here:net", BAD_INPUT, "no_such_module_here"),
+    ("build --data digit", USAGE, "did you mean 'digits'"),
+    ("build --data {}/absent", BAD_INPUT, "absent"),
+    ("build --data {}/empty", BAD_INPUT, "empty"),
+    ("build --data {}/bad.zip", BAD_INPUT, "bad.zip"),
+    ("build --budget flsh=1", USAGE, "did you mean 'flash'"),
+    ("build --budget accuracy=2", USAGE, "accuracy"),
+    ("build --config {}/unknown.toml", USAGE, "did you mean 'epochs'"),
+    ("build --config {}/broken.toml", USAGE, "no valid TOML"),
+    ("build --config {}/absent.toml", USAGE, "absent.toml"),
+    ("build --seed many", USAGE, "many"),
+    ("build --seed -1", USAGE, "seed"),
+    ("build --bugdet flash=1", USAGE, "--budget"),
+    ("bild", USAGE, "bild"),
+    ("verify {}/absent", BAD_INPUT, "absent"),
+    ("verify {}/bundle", BAD_INPUT, "damaged"),
+    ("report {}/empty", BAD_INPUT, "figures.json"),
+    ("targets show cortex-m5", USAGE, "cortex-m4"),
+    ("profiles show cortex-m4/none", USAGE, "no profile"),
+    ("profiles show {}/profile.json", BAD_INPUT, "NaN"),
+]
+
+
+@pytest.mark.parametrize(("line", "code", "told"), CASES, ids=[case[0] for case in CASES])
+def test_bad_input_ends_with_its_exit_code_and_one_document(
+    line: str, code: ExitCode, told: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    make_files(tmp_path)
+    arguments = [word.replace("{}", str(tmp_path)) for word in line.split()]
+    if line.startswith("build"):
+        arguments += ["--run-dir", str(tmp_path / "run")]
+    assert run([*arguments, "--json"]) == code
+    captured = capfd.readouterr()
+    error = json.loads(captured.out)["error"]
+    assert error["exit_code"] == code
+    assert told in f"{error['message']} {error['hint']}"
+    assert error["message"].splitlines()[0] in captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_a_run_directory_that_is_a_file_is_a_storage_error(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert run(["build", "--run-dir", str(tmp_path / "file")]) == ExitCode.STORAGE
+    assert str(tmp_path / "file") in capfd.readouterr().err
+
+
+def test_a_held_run_directory_is_busy(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with lock.hold(tmp_path):
+        assert run(["build", "--run-dir", str(tmp_path)]) == ExitCode.BUSY
+    assert "process" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("group", "file"), [("targets", "target.toml"), ("profiles", "profile.json")]
+)
+def test_validation_tells_every_bad_file(
+    group: str, file: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    make_files(tmp_path)
+    files = [str(tmp_path / file), str(tmp_path / "absent")]
+    assert run([group, "validate", *files, "--json"]) == BAD_INPUT
+    rows = json.loads(capfd.readouterr().out)["files"]
+    assert [row["valid"] for row in rows] == [False, False]
+
+
+def test_shipped_targets_are_valid(capfd: pytest.CaptureFixture[str]) -> None:
+    from edgeflow.targets import registry
+
+    files = [str(path) for path in sorted(registry.directories()[-1].glob("[!_]*.toml"))]
+    assert files
+    assert run(["targets", "validate", *files]) == 0
+
+
+def test_a_defect_leaves_a_log_and_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from edgeflow.targets import registry
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(registry, "names", lambda: 1 // 0)
+    assert run(["targets", "list", "--json"]) == ExitCode.INTERNAL
+    captured = capfd.readouterr()
+    error = json.loads(captured.out)["error"]
+    assert "defect" in error["message"]
+    assert "Traceback" not in captured.err
+    log = Path(error["hint"].split()[-1])
+    assert log.parent == tmp_path
+    assert "ZeroDivisionError" in log.read_text(encoding="utf-8")
+
+
+def test_debug_shows_the_traceback(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["targets", "show", "cortex-m5", "--debug"]) == USAGE
+    assert "Traceback" in capfd.readouterr().err
+
+
+def test_init_never_writes_over_a_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["init", str(tmp_path)]) == 0
+    assert run(["init", str(tmp_path)]) == USAGE
+    assert "exists already" in capfd.readouterr().err
+
+
+def test_doctor_asks_for_what_is_missing(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    ended = edgeflow("doctor", "--json", XDG_CACHE_HOME=str(blocked))
+    assert ended.code == ExitCode.MISSING_TOOL
+    states = {finding["name"]: finding["state"] for finding in ended.document["findings"]}
+    assert states["compiler cache"] == "missing"
+    assert states["emulator (unicorn)"] == "ok"
+
+
+def test_doctor_finds_this_machine_ready() -> None:
+    ended = edgeflow("doctor", "--json")
+    assert ended.code == 0, ended.out
+    assert ended.document["ready"]
