@@ -17,29 +17,36 @@ def canonicalize(graph: Graph) -> Graph:
     CONCATENATION that changes nothing is left out where its output is no output of the graph. Nodes
     whose results nobody reads go, and so do tensors that no node names.
     """
-    nodes = _fold_pads(graph.tensors, graph.nodes, graph.outputs)
+    nodes = _needed(graph.nodes, graph.outputs)
     nodes = _without_identities(graph.tensors, nodes, graph.outputs)
-    nodes = _needed(nodes, graph.outputs)
+    nodes = _fold_pads(nodes, graph.outputs)
     named = {name for node in nodes for name in (*node.inputs, *node.outputs)}
     named.update(graph.inputs)
     tensors = {name: tensor for name, tensor in graph.tensors.items() if name in named}
     return replace(graph, tensors=tensors, nodes=nodes)
 
 
-def _fold_pads(
-    tensors: Mapping[str, Tensor], nodes: tuple[Node, ...], outputs: tuple[str, ...]
-) -> tuple[Node, ...]:
-    """Padding with the zero point adds nothing to an accumulator, inside or outside the window."""
-    pads = {
-        node.outputs[0]: node
-        for node in nodes
-        if isinstance(node.attributes, Pad)
-        and node.outputs[0] not in outputs
-        and _is_spatial(node.attributes)
-        and all(_pads_input(reader, node) for reader in nodes if node.outputs[0] in reader.inputs)
-    }
-    kept = [node for node in nodes if node.outputs[0] not in pads]
-    return tuple(_with_padding(node, pads) for node in kept)
+def _fold_pads(nodes: tuple[Node, ...], outputs: tuple[str, ...]) -> tuple[Node, ...]:
+    """Padding with the zero point adds nothing to an accumulator, inside or outside the window.
+
+    From the last node to the first, so that a PAD before a folded PAD folds too.
+    """
+    rewritten = {node.outputs[0]: node for node in nodes}
+    readers: dict[str, set[str]] = {}
+    for node in nodes:
+        for name in node.inputs:
+            readers.setdefault(name, set()).add(node.outputs[0])
+    for node in reversed(nodes):
+        result = node.outputs[0]
+        if result in outputs or not isinstance(node.attributes, Pad):
+            continue
+        reading = readers.get(result, set())
+        if _is_spatial(node.attributes) and all(_pads_input(rewritten[r], node) for r in reading):
+            for reader in reading:
+                rewritten[reader] = _with_padding(rewritten[reader], node)
+            readers[node.inputs[0]] = (readers[node.inputs[0]] - {result}) | reading
+            del rewritten[result]
+    return tuple(rewritten.values())
 
 
 def _is_spatial(pad: Pad) -> bool:
@@ -50,10 +57,7 @@ def _pads_input(reader: Node, pad: Node) -> bool:
     return reader.kind in _CONVOLUTIONS and reader.inputs[0] == pad.outputs[0]
 
 
-def _with_padding(node: Node, pads: Mapping[str, Node]) -> Node:
-    pad = pads.get(node.inputs[0])
-    if pad is None:
-        return node
+def _with_padding(node: Node, pad: Node) -> Node:
     assert isinstance(node.attributes, Conv2D)
     assert isinstance(pad.attributes, Pad)
     (top, bottom), (left, right) = pad.attributes.pads[1:3]

@@ -113,3 +113,10 @@ def test_nodes_and_tensors_that_nobody_reads_are_left_out() -> None:
     canonical = canonicalize(replace(graph, tensors={**graph.tensors}))
     assert kinds(canonical) == [OpKind.RELU]
     assert set(canonical.tensors) == {"input0", y.name}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(graphs(max_nodes=8, max_inputs=2, max_outputs=3))
+def test_the_canonical_form_of_a_canonical_form_is_itself(graph: Graph) -> None:
+    once = canonicalize(graph)
+    assert canonicalize(once).nodes == once.nodes
