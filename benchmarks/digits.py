@@ -1,4 +1,4 @@
-"""The whole line on scikit-learn's digits: `edgeflow build` with its defaults, per target."""
+"""The whole line on scikit-learn's digits: what `edgeflow build` does, for one target."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from edgeflow.progress import Progress
 MODEL_NAME = "digits (small)"
 
 
-def measure(target: str, run_dir: Path, progress: Progress) -> Measurement:
-    """Build for `target` in `run_dir` and read what the build found out.
+def measure(target: str, config: Path | None, run_dir: Path, progress: Progress) -> Measurement:
+    """Build for `target` in `run_dir`, with the options of `config`; read what the build found out.
 
     Raises VerdictError where the gate refuses the artifact.
     """
-    result = build(resolve(None, {"build": {"target": target}}), run_dir, progress)
+    result = build(resolve(config, {"build": {"target": target}}), run_dir, progress)
     if result.refusal is not None:
         raise VerdictError(result.refusal.message, hint=result.refusal.hint)
     document = (result.outputs["report"] / report.SUMMARY).read_bytes()

@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--run-dir", type=Path, default=Path("runs/benchmark-digits"), help="of the digits build"
     )
+    parser.add_argument("--config", type=Path, help="edgeflow.toml of the digits build")
     parser.add_argument(
         "--images", type=_count, default=10, help="random inputs for a model without labelled data"
     )
@@ -91,7 +92,7 @@ def _measure_all(
 
     for target in targets:
         messages.print(f"digits on {target.name}")
-        measurements.append(digits.measure(target.name, options.run_dir, tell))
+        measurements.append(digits.measure(target.name, options.config, options.run_dir, tell))
     for name, path in mlperf_tiny.find_models(mlperf_tiny.shared_folder()).items():
         content = path.read_bytes()
         try:

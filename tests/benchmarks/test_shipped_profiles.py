@@ -1,0 +1,46 @@
+"""The profiles in `profiles/` are what the shipped kernels do."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from benchmarks.profile_reference_networks import NAME, profile
+from benchmarks.reference_networks import REFERENCES
+from edgeflow.figures import FigureKind, Unit
+from edgeflow.profiles import registry
+from edgeflow.targets.registry import load
+
+TARGETS = ("cortex-m4", "cortex-m7", "cortex-m33", "cortex-m0plus")
+DAY = date(2026, 1, 1)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_shipped_profile_is_valid_and_says_where_it_comes_from(target: str) -> None:
+    shipped = registry.load(f"{target}/{NAME}")
+    assert shipped.header.kind is FigureKind.SIMULATED
+    assert shipped.header.unit is Unit.INSTRUCTIONS
+    assert shipped.header.command.endswith(f"--target {target}")
+    assert len(shipped.rows) >= 40
+
+
+@pytest.mark.parametrize("target", ["cortex-m4", "cortex-m0plus"])
+def test_the_shipped_rows_are_those_of_a_run_now(target: str) -> None:
+    shipped = registry.load(f"{target}/{NAME}")
+    fresh = profile(load(target), REFERENCES[:1], DAY)
+    rows = {row.key: row for row in shipped.rows}
+    assert len(fresh.rows) >= 5
+    for row in fresh.rows:
+        found = rows[row.key]
+        assert (found.median, found.flash_bytes, found.ram_bytes) == (
+            row.median,
+            row.flash_bytes,
+            row.ram_bytes,
+        ), f"{row.signature}: write it again with `{shipped.header.command}`"
+    assert fresh.header.model_copy(update={"date": shipped.header.date}) == shipped.header
+
+
+def test_a_profile_is_the_same_every_time() -> None:
+    target = load("cortex-m4")
+    assert profile(target, REFERENCES[:1], DAY) == profile(target, REFERENCES[:1], DAY)
