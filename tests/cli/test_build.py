@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -68,8 +69,6 @@ def test_the_bundle_names_no_place_of_this_machine(built: Built) -> None:
 
 
 def test_a_built_bundle_verifies_and_an_altered_one_does_not(built: Built, tmp_path: Path) -> None:
-    import shutil
-
     bundle = tmp_path / "bundle"
     shutil.copytree(built.run_dir / "bundle", bundle)
     ended = edgeflow("verify", bundle, "--json")
@@ -97,8 +96,6 @@ def test_a_report_shows_the_figures_and_is_written_where_asked(
 def test_a_missed_budget_is_a_negative_verdict_with_report_and_without_bundle(
     built: Built, tmp_path: Path
 ) -> None:
-    import shutil
-
     run_dir = tmp_path / "run"
     shutil.copytree(built.run_dir, run_dir)
     arguments = ("build", "--config", built.config, "--run-dir", run_dir, "--json")
@@ -121,8 +118,6 @@ def test_a_missed_budget_is_a_negative_verdict_with_report_and_without_bundle(
 def test_firmware_that_does_not_fit_is_infeasible_with_the_figures(
     built: Built, tmp_path: Path
 ) -> None:
-    import shutil
-
     run_dir = tmp_path / "run"
     shutil.copytree(built.run_dir, run_dir)
     target = tmp_path / "tiny.toml"
@@ -136,6 +131,46 @@ def test_firmware_that_does_not_fit_is_infeasible_with_the_figures(
     ended = edgeflow("build", *arguments)
     assert ended.code == ExitCode.INFEASIBLE, ended.err
     assert "4096 available" in ended.err
+
+
+@pytest.mark.parametrize("name", ["model.tflite", "model.onnx"])
+def test_an_integer_model_skips_training_and_quantization(
+    built: Built, tmp_path: Path, name: str
+) -> None:
+    model = built.run_dir / "bundle" / name
+    arguments = ("--config", built.config, "--run-dir", tmp_path / "run", "--model", model)
+    ended = edgeflow("build", *arguments, "--json")
+    assert ended.code == 0, ended.err
+    document = ended.document
+    assert [stage["stage"] for stage in document["stages"]][:3] == ["data", "import", "generate"]
+    ours, theirs = (
+        {row["stage"]: row["value"] for row in found["accuracies"]}
+        for found in (built.ended.document, document)
+    )
+    assert theirs["device"] == ours["device"]
+    expected = "test/expected.npy"
+    assert tree(tmp_path / "run" / "bundle")[expected] == tree(built.run_dir / "bundle")[expected]
+
+
+def test_a_python_network_is_built_and_its_source_belongs_to_the_key(
+    built: Built, tmp_path: Path
+) -> None:
+    module = tmp_path / "my_network.py"
+    module.write_text(
+        "from torch import nn\n\n\n"
+        "def make(input_shape_hwc, outputs):\n"
+        "    return nn.Sequential(nn.Conv2d(1, 4, 3, 2, 1), nn.ReLU(), nn.Flatten(),\n"
+        "                         nn.Linear(64, outputs))\n",
+        encoding="utf-8",
+    )
+    arguments = ("build", "--config", built.config, "--run-dir", tmp_path / "run", "--json")
+    arguments = (*arguments, "--model", "my_network:make")
+    ended = edgeflow(*arguments, PYTHONPATH=str(tmp_path))
+    assert ended.code == 0, ended.err
+    assert ended.document["passed"]
+    module.write_text(module.read_text(encoding="utf-8") + "\n\nx = 1\n", encoding="utf-8")
+    planned = edgeflow(*arguments, "--dry-run", PYTHONPATH=str(tmp_path))
+    assert [stage["cached"] for stage in planned.document["stages"]][:2] == [True, False]
 
 
 def test_training_that_diverges_says_where(tmp_path: Path) -> None:
@@ -175,17 +210,14 @@ def test_a_build_killed_at_random_moments_gives_the_undisturbed_bundle(
     assert list(run_dir.rglob(f"{PARTIAL_PREFIX}*")) == []
 
 
-@pytest.mark.parametrize("name", ["data", "train", "run"])
+@pytest.mark.parametrize("name", ["data", "run"])
 def test_a_damaged_real_stage_is_rebuilt_to_the_same_bundle(
     built: Built, tmp_path: Path, name: str
 ) -> None:
-    import shutil
-
     run_dir = tmp_path / "run"
     shutil.copytree(built.run_dir, run_dir)
-    largest = max((run_dir / "stages" / name).rglob("*"), key=lambda path: path.stat().st_size)
-    while largest.is_dir():
-        largest = max(largest.iterdir(), key=lambda path: path.stat().st_size)
+    files = [path for path in (run_dir / "stages" / name).rglob("*") if path.is_file()]
+    largest = max(files, key=lambda path: path.stat().st_size)
     largest.write_bytes(largest.read_bytes()[:-1])
     ended = edgeflow("build", "--config", built.config, "--run-dir", run_dir)
     assert ended.code == 0, ended.err

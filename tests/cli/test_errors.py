@@ -49,7 +49,7 @@ CASES = [
     ("build --config {}/unknown.toml", USAGE, "did you mean 'epochs'"),
     ("build --config {}/broken.toml", USAGE, "no valid TOML"),
     ("build --config {}/absent.toml", USAGE, "absent.toml"),
-    ("build --seed many", USAGE, "many"),
+    ("build --seed many", USAGE, "--seed"),
     ("build --seed -1", USAGE, "seed"),
     ("build --bugdet flash=1", USAGE, "--budget"),
     ("bild", USAGE, "bild"),

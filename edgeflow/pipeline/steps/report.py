@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from edgeflow.bundle.summary import Summary
 from edgeflow.pipeline.stage import StageContext
+from edgeflow.pipeline.steps.files import write_document
 from edgeflow.pipeline.steps.summarize import summarize
 
 SUMMARY = "figures.json"
@@ -11,9 +13,10 @@ REPORT = "report.html"
 
 def run(context: StageContext) -> None:
     """Write summary and report, for positive and negative verdicts alike."""
-    from edgeflow.pipeline.steps.files import write_document
     from edgeflow.report.render import render
 
-    summary = summarize(context)
-    write_document(context.output / SUMMARY, summary.model_dump(mode="json"))
-    (context.output / REPORT).write_text(render(summary), encoding="utf-8", newline="\n")
+    path = context.output / SUMMARY
+    write_document(path, summarize(context).model_dump(mode="json"))
+    # From the file, so that rendering it later gives the same report.
+    html = render(Summary.model_validate_json(path.read_bytes()))
+    (context.output / REPORT).write_text(html, encoding="utf-8", newline="\n")
