@@ -29,10 +29,6 @@ def run_command(command: Callable[[], int], *, as_json: bool, debug: bool) -> in
     except KeyboardInterrupt:
         tell_error(ExitCode.INTERRUPTED, "interrupted", AGAIN, as_json=as_json)
         return int(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of our output is gone; leaving stdout open would fail again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return int(ExitCode.OK)
     except Exception as error:
         if debug:
             traceback.print_exc(file=sys.stderr)

@@ -21,6 +21,8 @@ PARTIAL_PREFIX = ".edgeflow-partial-"
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
+_IN_THE_WAY = frozenset({errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY})
+
 
 @contextmanager
 def storage_errors(where: Path) -> Iterator[None]:
@@ -40,7 +42,7 @@ def storage_errors(where: Path) -> Iterator[None]:
                 f"not allowed to write {path}: {error.strerror}",
                 hint="change the permissions or choose another --run-dir",
             ) from error
-        if error.errno in (errno.ENOTDIR, errno.EEXIST) and _is_below(path, where):
+        if error.errno in _IN_THE_WAY and _is_below(path, where):
             raise StorageError(
                 f"{path} is in the way: {error.strerror}",
                 hint="move it away or choose another --run-dir",

@@ -11,6 +11,7 @@ from edgeflow.cli.app import run
 from edgeflow.errors import ExitCode
 from edgeflow.pipeline import lock
 from tests.cli.conftest import edgeflow
+from tests.shared_data import shared_file
 
 USAGE, BAD_INPUT = ExitCode.USAGE, ExitCode.BAD_INPUT
 
@@ -156,3 +157,14 @@ def test_doctor_finds_this_machine_ready() -> None:
     ended = edgeflow("doctor", "--json")
     assert ended.code == 0, ended.out
     assert ended.document["ready"]
+
+
+def test_a_model_that_does_not_suit_the_data_is_told_with_both_shapes(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model = shared_file("kws_dscnn_int8.tflite")
+    arguments = ["build", "--model", str(model), "--run-dir", str(tmp_path / "run"), "--json"]
+    assert run(arguments) == BAD_INPUT
+    message = json.loads(capfd.readouterr().out)["error"]["message"]
+    assert "[49, 10, 1]" in message
+    assert "[8, 8, 1]" in message

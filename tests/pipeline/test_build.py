@@ -13,7 +13,7 @@ from edgeflow.errors import BusyError, ExitCode, StorageError
 from edgeflow.pipeline import lock, store
 from edgeflow.pipeline.build import preview, run_plan
 from edgeflow.pipeline.config import Config, from_values
-from edgeflow.pipeline.storage import PARTIAL_PREFIX
+from edgeflow.pipeline.storage import PARTIAL_PREFIX, storage_errors
 from tests.pipeline import small_line
 from tests.pipeline.small_line import plan, run_line, tree
 
@@ -229,3 +229,21 @@ def test_a_file_in_the_place_of_the_run_directory_is_a_storage_error(tmp_path: P
 def test_a_directory_without_permission_is_a_storage_error() -> None:
     with pytest.raises(StorageError, match="not allowed"):
         run_line(Path("/sys/edgeflow"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_no_space_left_names_the_place_and_how_to_go_on(tmp_path: Path) -> None:
+    with (
+        pytest.raises(StorageError, match="no space left") as caught,
+        storage_errors(tmp_path),
+        Path("/dev/full").open("wb", buffering=0) as stream,
+    ):
+        stream.write(b"x")
+    assert str(tmp_path) in caught.value.message
+    assert "same command again" in caught.value.hint
+
+
+def test_a_folder_in_the_place_of_a_file_is_a_storage_error(tmp_path: Path) -> None:
+    (tmp_path / "edgeflow.resolved.toml").mkdir()
+    with pytest.raises(StorageError, match="in the way"):
+        run_line(tmp_path)
