@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeflow.devices.device import DeviceRun, LayerInstructions, RunLimits
+from edgeflow.backends.firmware.image import FirmwareImage
+from edgeflow.devices.device import Device, DeviceRun, LayerInstructions, RunLimits
 from edgeflow.figures import FigureKind
 from edgeflow.pipeline.stage import StageContext
 from edgeflow.pipeline.steps.compile import HOST, HOST_LIBRARY, read_firmware
@@ -27,6 +29,8 @@ from edgeflow.progress import ProgressEvent
 ANSWERS = "answers.npz"
 COUNTS = "counts.npz"
 RUN = "run.json"
+MAX_PARTS = 10
+IMAGES_PER_PART = 16
 
 
 def run(context: StageContext) -> None:
@@ -36,18 +40,17 @@ def run(context: StageContext) -> None:
     from edgeflow.devices.registry import device_for
     from edgeflow.graph.interpreter import run_batch
 
-    def tell(message: str, done: int) -> None:
-        context.progress(ProgressEvent("run", message, done, 3))
+    def tell(message: str) -> None:
+        context.progress(ProgressEvent("run", f"{message}, {len(inputs)} images"))
 
     dataset = read_dataset(context.inputs["data"])
     graph = read_graph(context.find(MODEL))
     inputs = quantized_inputs(graph, dataset, dataset.test.x)
     image = read_firmware(context.inputs["compile"])
-    tell(f"interpreter, {len(inputs)} images", 0)
+    tell("interpreter")
     expected = run_batch(graph, inputs)
-    tell(f"emulated {context.plan.target.name}, {len(inputs)} images", 1)
-    device = device_for(context.plan.target).run(image, inputs, RunLimits())
-    tell(f"this host, {len(inputs)} images", 2)
+    device = _run_in_parts(device_for(context.plan.target), image, inputs, context)
+    tell("this host")
     library = HostLibrary(
         (context.inputs["compile"] / HOST_LIBRARY).read_bytes(),
         read_document(context.inputs["compile"] / HOST)["suffix"],
@@ -64,6 +67,36 @@ def run(context: StageContext) -> None:
     }
     write_arrays(context.output / ANSWERS, answers)
     write_device_run(device, context.output)
+
+
+def _run_in_parts(
+    device: Device[FirmwareImage],
+    image: FirmwareImage,
+    inputs: NDArray[np.int8],
+    context: StageContext,
+) -> DeviceRun:
+    """One run after another, so that it can be seen how far the device is; joined to one."""
+    count = len(inputs)
+    parts = np.array_split(inputs, max(1, min(MAX_PARTS, count // IMAGES_PER_PART)))
+    runs: list[DeviceRun] = []
+    done = 0
+    for part in parts:
+        message = f"on {context.plan.target.name}"
+        context.progress(ProgressEvent("run", message, done, count))
+        runs.append(device.run(image, part, RunLimits()))
+        done += len(part)
+    stacks = [run.stack_bytes for run in runs if run.stack_bytes is not None]
+    layers = tuple(
+        replace(rows[0], instructions=np.concatenate([row.instructions for row in rows]))
+        for rows in zip(*(run.layers for run in runs), strict=True)
+    )
+    return replace(
+        runs[0],
+        outputs=np.concatenate([run.outputs for run in runs]),
+        instructions=np.concatenate([run.instructions for run in runs]),
+        layers=layers,
+        stack_bytes=max(stacks) if stacks else None,
+    )
 
 
 def write_device_run(device: DeviceRun, folder: Path) -> None:
