@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 
@@ -186,25 +187,31 @@ def test_a_build_killed_at_random_moments_gives_the_undisturbed_bundle(
 ) -> None:
     run_dir = tmp_path / "run"
     random = np.random.default_rng(7)
-    command = [sys.executable, "-m", "edgeflow", "build", "--config", str(built.config)]
-    ends = []
-    for signal_number in (signal.SIGKILL, signal.SIGINT, signal.SIGKILL, signal.SIGKILL):
+    arguments = ("--config", str(built.config), "--run-dir", str(run_dir))
+    for stage, longest_seconds, how in (
+        ("data", 1.0, signal.SIGKILL),
+        ("train", 4.0, signal.SIGKILL),
+        ("quantize", 2.0, signal.SIGINT),
+        ("compile", 1.0, signal.SIGKILL),
+        ("run", 1.0, signal.SIGKILL),
+        ("bundle", 0.2, signal.SIGKILL),
+    ):
         process = subprocess.Popen(
-            [*command, "--run-dir", str(run_dir)],
+            [sys.executable, "-m", "edgeflow", "build", *arguments],
             cwd=ROOT,
-            stdout=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
         )
-        try:
-            process.communicate(timeout=float(random.uniform(1.0, 6.0)))
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal_number)
-            process.communicate()
-        ends.append(process.returncode)
-    assert -signal.SIGKILL in ends
-    assert set(ends) <= {-signal.SIGKILL, int(ExitCode.INTERRUPTED), 0}
-    ended = edgeflow("build", "--config", built.config, "--run-dir", run_dir)
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith(f"[{stage}]"):
+                break
+        time.sleep(float(random.uniform(0.0, longest_seconds)))
+        process.send_signal(how)
+        process.communicate()
+        assert process.returncode in (-how, int(ExitCode.INTERRUPTED), 0)
+    ended = edgeflow("build", *arguments)
     assert ended.code == 0, ended.err
     assert tree(run_dir / "bundle") == tree(built.run_dir / "bundle")
     assert list(run_dir.rglob(f"{PARTIAL_PREFIX}*")) == []

@@ -148,7 +148,7 @@ def test_killed_builds_resume_and_give_the_undisturbed_bundle(tmp_path: Path) ->
     random = np.random.default_rng(20)
     run_dir = tmp_path / "killed"
     kills = 0
-    for _ in range(9):
+    for _ in range(7):
         process = start(run_dir, 0.15)
         try:
             process.wait(timeout=float(random.uniform(0.4, 1.8)))
