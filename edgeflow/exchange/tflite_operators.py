@@ -10,6 +10,7 @@ import numpy as np
 import tflite
 
 from edgeflow.errors import ModelError, UnsupportedOperatorError
+from edgeflow.exchange.limits import MAX_CONCATENATION_INPUTS
 from edgeflow.exchange.tflite_attributes import (
     DAMAGED_HINT,
     activation_of,
@@ -251,7 +252,7 @@ def _reshape(most: int) -> Callable[[Scope, RawOperator], None]:
 
 
 def _concatenation(scope: Scope, operator: RawOperator) -> None:
-    scope.operand_count(operator, 1, len(scope.model.tensors))
+    scope.operand_count(operator, 1, MAX_CONCATENATION_INPUTS)
     options = options_of(operator, tflite.ConcatenationOptions)
     activation = activation_of(operator, options)
     if activation is not Activation.NONE:

@@ -15,15 +15,24 @@ def canonicalize(graph: Graph) -> Graph:
 
     A PAD of height and width that only convolutions read becomes their padding. A RESHAPE, PAD or
     CONCATENATION that changes nothing is left out where its output is no output of the graph. Nodes
-    whose results nobody reads go, and so do tensors that no node names.
+    whose results nobody reads go, and so do tensors that no node names. One scale has no axis.
     """
     nodes = _needed(graph.nodes, graph.outputs)
     nodes = _without_identities(graph.tensors, nodes, graph.outputs)
     nodes = _fold_pads(nodes, graph.outputs)
     named = {name for node in nodes for name in (*node.inputs, *node.outputs)}
     named.update(graph.inputs)
-    tensors = {name: tensor for name, tensor in graph.tensors.items() if name in named}
+    tensors = {
+        name: _without_idle_axis(tensor) for name, tensor in graph.tensors.items() if name in named
+    }
     return replace(graph, tensors=tensors, nodes=nodes)
+
+
+def _without_idle_axis(tensor: Tensor) -> Tensor:
+    parameters = tensor.quantization
+    if parameters is None or parameters.axis is None or len(parameters.scales) > 1:
+        return tensor
+    return replace(tensor, quantization=replace(parameters, axis=None))
 
 
 def _fold_pads(nodes: tuple[Node, ...], outputs: tuple[str, ...]) -> tuple[Node, ...]:
