@@ -53,7 +53,7 @@ def assemble(raw: RawData, options: DataOptions) -> Dataset:
     _check_classes(raw, parts["train"])
     parts = _split_missing(parts, raw.classes, options)
     preprocessing = Preprocessing(
-        front_end=raw.front_end, affine=_affine(parts["train"].x, raw.front_end, options.scaling)
+        front_end=raw.front_end, affine=_affine(parts["train"].x, raw.front_end, options)
     )
     ordered = (parts["train"], parts["validation"], parts["test"])
     return Dataset(
@@ -142,15 +142,24 @@ def _split_missing(
     return parts | {name: Split(whole.x[i], whole.y[i]) for name, i in indices.items()}
 
 
-def _affine(x: NDArray[Any], front_end: FrontEnd, scaling: Scaling) -> Affine:
-    if scaling is Scaling.AUTO:
-        scaling = Scaling.RANGE if x.dtype == np.uint8 else Scaling.STANDARD
+def _affine(x: NDArray[Any], front_end: FrontEnd, options: DataOptions) -> Affine:
+    scaling = _scaling(x.dtype == np.uint8, options)
+    if scaling is Scaling.NONE:
+        return Affine(scale=(1.0,), offset=(0.0,))
     if scaling is Scaling.RANGE:
         if x.dtype != np.uint8:
             raise DataError(
                 "scaling by range needs 8-bit samples, and these are float",
-                hint="set scaling to standard",
+                hint="set scaling to standard, or to none",
             )
-        return range_affine(x)
+        return range_affine(x, options.value_range or (0.0, 1.0))
     axis = Axis.WIDTH if isinstance(front_end, MfccFrontEnd) else Axis.CHANNEL
     return standard_affine(x, axis)
+
+
+def _scaling(eight_bit: bool, options: DataOptions) -> Scaling:
+    if options.scaling is not Scaling.AUTO:
+        return options.scaling
+    if eight_bit:
+        return Scaling.RANGE
+    return Scaling.STANDARD if options.value_range is None else Scaling.NONE

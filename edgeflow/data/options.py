@@ -31,9 +31,10 @@ class Color(StrEnum):
 class Scaling(StrEnum):
     """How the constants of the affine map are found on the training part."""
 
-    AUTO = "auto"  # RANGE for 8-bit data, STANDARD for the rest
-    RANGE = "range"  # 0 to largest value becomes 0 to 1; only for 8-bit data
+    AUTO = "auto"  # RANGE for 8-bit data; the rest STANDARD, or NONE where value_range is given
+    RANGE = "range"  # 0 to largest value becomes value_range; only for 8-bit data
     STANDARD = "standard"  # mean 0, deviation 1, for each channel (MFCC: for each coefficient)
+    NONE = "none"  # the network takes the values as they are
 
 
 class MfccOptions(BaseModel):
@@ -56,7 +57,8 @@ class DataOptions(BaseModel):
 
     `source` is a built-in name (`digits`) or a path. `image_size` is (height, width). The fractions
     are of all samples; a part that the source itself defines is kept as it is. `sample_rate_hz`
-    resamples WAV files; without it they must agree on one rate.
+    resamples WAV files; without it they must agree on one rate. `value_range` is what the network
+    takes 8-bit data in: 0 to 1, or for a model that is integer already what its input holds.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -67,6 +69,7 @@ class DataOptions(BaseModel):
     fit: Fit = Fit.CROP
     color: Color = Color.AUTO
     scaling: Scaling = Scaling.AUTO
+    value_range: tuple[float, float] | None = None
     sample_rate_hz: int | None = Field(default=None, ge=1000, le=192_000)
     mfcc: MfccOptions = MfccOptions()
     validation_fraction: float = Field(default=0.15, gt=0, lt=1)
@@ -80,6 +83,10 @@ class DataOptions(BaseModel):
             raise ValueError("validation_fraction + test_fraction must stay below 1")
         if self.image_size is not None and not all(1 <= n <= 1024 for n in self.image_size):
             raise ValueError("image_size must lie between 1 and 1024 pixels a side")
+        if self.value_range is not None and not self.value_range[0] < self.value_range[1]:
+            raise ValueError("value_range must be [lowest, highest]")
+        if self.value_range is not None and self.scaling in (Scaling.STANDARD, Scaling.NONE):
+            raise ValueError(f"scaling {self.scaling} and a value_range contradict each other")
         if self.fit is Fit.NONE and self.image_size is not None:
             raise ValueError("fit none and an image_size contradict each other")
         return self

@@ -119,12 +119,15 @@ def prepare(preprocessing: Preprocessing, x: NDArray[np.generic]) -> NDArray[np.
     return result
 
 
-def range_affine(x: NDArray[np.uint8]) -> Affine:
-    """Maps 0 to the largest value of `x` to 0 to 1: one constant, and 8-bit input stays exact."""
+def range_affine(x: NDArray[np.uint8], value_range: tuple[float, float] = (0.0, 1.0)) -> Affine:
+    """Maps 0 to the largest value of `x` to `value_range`; one constant keeps 8-bit input exact."""
     largest = int(x.max())
     if largest == 0:
         raise DataError("every training sample is entirely zero", hint="check the data's source")
-    return Affine(scale=(float(np.float32(1.0 / largest)),), offset=(0.0,))
+    low, high = value_range
+    return Affine(
+        scale=(float(np.float32((high - low) / largest)),), offset=(float(np.float32(low)),)
+    )
 
 
 def standard_affine(x: NDArray[np.generic], axis: Axis) -> Affine:

@@ -15,6 +15,8 @@ from edgeflow.pipeline.store import hash_file
 # A QDQ file names this operator in its nodes; a float file has no use for it.
 _QDQ_OPERATOR = b"DequantizeLinear"
 _MODEL_SUFFIXES = (".tflite", ".onnx")
+USUAL_RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0), (-128.0, 127.0))
+RANGE_TOLERANCE = 0.1  # of the input's own range, at each end
 
 
 class ModelKind(StrEnum):
@@ -54,6 +56,27 @@ def kind_of_model(reference: str) -> ModelKind:
         hint=f"{guess}Networks: {', '.join(NETWORKS)}; or a .tflite or .onnx file, or "
         "module:attribute",
     )
+
+
+def integer_value_range(reference: str) -> tuple[float, float] | None:
+    """The range of values in which an integer model file takes 8-bit data.
+
+    Its input's own range, or the usual range that this comes close to: quantizers derive the input
+    from samples or learn it, and miss the ends of what the float network took by a little. None
+    where the file turns out to be of another kind, which the import stage refuses.
+    """
+    from edgeflow.nets import user_model
+    from edgeflow.pipeline.steps.inputs import input_range
+
+    network = user_model.load(reference, (1, 1, 1), 1)
+    if not isinstance(network, user_model.IntegerNetwork):
+        return None
+    low, high = input_range(network.graph)
+    margin = RANGE_TOLERANCE * (high - low)
+    for usual in USUAL_RANGES:
+        if abs(low - usual[0]) <= margin and abs(high - usual[1]) <= margin:
+            return usual
+    return low, high
 
 
 def model_digest(reference: str) -> str | None:

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgeflow.pipeline.brought import data_digest, kind_of_model, model_digest, weights_digest
+from edgeflow.data.options import Scaling
+from edgeflow.pipeline.brought import (
+    ModelKind,
+    data_digest,
+    integer_value_range,
+    kind_of_model,
+    model_digest,
+    weights_digest,
+)
 from edgeflow.pipeline.config import Config
 from edgeflow.pipeline.stage import Stage
 from edgeflow.targets import registry
@@ -39,6 +47,7 @@ def make_plan(config: Config) -> Plan:
     """Resolve every name of the configuration; nothing is written. Raises what cannot be found."""
     from edgeflow.pipeline.stages import STAGES_BY_MODEL
 
+    config = _with_value_range(config)
     return Plan(
         config=config,
         target=registry.load(config.build.target),
@@ -47,6 +56,25 @@ def make_plan(config: Config) -> Plan:
         weights_digest=weights_digest(config.build.weights),
         stages=STAGES_BY_MODEL[kind_of_model(config.build.model)],
     )
+
+
+def _with_value_range(config: Config) -> Config:
+    """The configuration with the range of values that a network brought with its weights takes.
+
+    Such a network has seen data in its own scaling, and constants found on other data would spoil
+    it: the input of an integer model tells the range of 8-bit data, float data stays as it is.
+    """
+    data = config.data
+    if data.scaling is not Scaling.AUTO or data.value_range is not None:
+        return config
+    kind = kind_of_model(config.build.model)
+    if kind is ModelKind.INTEGER_FILE:
+        value_range = integer_value_range(config.build.model)
+    elif kind is ModelKind.FLOAT_FILE or config.build.weights is not None:
+        value_range = (0.0, 1.0)
+    else:
+        return config
+    return config.model_copy(update={"data": data.model_copy(update={"value_range": value_range})})
 
 
 def portable_config(plan: Plan) -> Config:

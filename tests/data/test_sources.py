@@ -122,6 +122,8 @@ def test_two_formats_in_one_folder_need_a_choice(tmp_path: Path) -> None:
         {"image_size": (8, 4000)},
         {"fit": "none", "image_size": (8, 8)},
         {"unknown": 1},
+        {"value_range": (1.0, 1.0)},
+        {"scaling": "standard", "value_range": (0.0, 1.0)},
     ],
 )
 def test_contradicting_options_are_refused(options: dict[str, object]) -> None:
@@ -135,3 +137,18 @@ def test_range_scaling_of_float_data_is_refused(tmp_path: Path) -> None:
     np.savez(path, x=images.astype(np.float32), y=labels)
     with pytest.raises(DataError, match="8-bit"):
         load(DataOptions(source=str(path), scaling=Scaling.RANGE))
+
+
+def test_scaling_none_and_a_value_range_keep_float_data_as_it_is(tmp_path: Path) -> None:
+    images, labels = digit_images(60)
+    path = tmp_path / "d.npz"
+    np.savez(path, x=images.astype(np.float32), y=labels)
+    for options in ({"scaling": "none"}, {"value_range": (-1.0, 1.0)}):
+        affine = load(DataOptions(source=str(path), **options)).preprocessing.affine
+        assert (affine.scale, affine.offset) == ((1.0,), (0.0,))
+
+
+def test_value_range_is_where_8_bit_data_lies_after_scaling() -> None:
+    preprocessing = load(DataOptions(value_range=(-1.0, 1.0))).preprocessing
+    levels = prepare(preprocessing, np.array([0, 8, 16], np.uint8).reshape(3, 1, 1, 1))
+    assert levels.reshape(-1).tolist() == [-1.0, 0.0, 1.0]

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
+from edgeflow.data.dataset import Dataset, prepare
 from edgeflow.errors import DataError
+from edgeflow.graph.ir import Graph
 from edgeflow.pipeline.stage import StageContext
 from edgeflow.pipeline.steps.data import read_dataset
 from edgeflow.pipeline.steps.files import MODEL
-from edgeflow.pipeline.steps.inputs import quantized_inputs
+from edgeflow.pipeline.steps.inputs import input_range, quantized_inputs
 from edgeflow.pipeline.steps.network import integer_network
+from edgeflow.progress import ProgressEvent
+
+SAMPLES = 256
+LEVELS_LOST = 8
+MOST_CLIPPED = 0.5
 
 
 def run(context: StageContext) -> None:
@@ -18,7 +27,7 @@ def run(context: StageContext) -> None:
 
     dataset = read_dataset(context.inputs["data"])
     graph = integer_network(context, dataset).graph
-    quantized_inputs(graph, dataset, dataset.test.x[:1])
+    _check_scaling(graph, dataset, context)
     outputs = math.prod(graph.tensors[graph.outputs[0]].shape)
     if outputs != len(dataset.classes):
         raise DataError(
@@ -27,3 +36,30 @@ def run(context: StageContext) -> None:
             hint="bring the data that the model was trained for with --data",
         )
     (context.output / MODEL).write_bytes(tflite.write(graph))
+
+
+def _check_scaling(graph: Graph, dataset: Dataset, context: StageContext) -> None:
+    """Refuse data that the input's quantization makes almost constant, or clips for the most part.
+
+    Such a build would pass, bit for bit, and recognise nothing.
+    """
+    samples = dataset.test.x[:SAMPLES]
+    levels = np.unique(quantized_inputs(graph, dataset, samples)).size
+    given = min(256, np.unique(samples).size)
+    low, high = input_range(graph)
+    values = prepare(dataset.preprocessing, samples)
+    clipped = float(np.mean((values < low) | (values > high)))
+    context.progress(
+        ProgressEvent(
+            "import",
+            f"input holds {low:.4g} to {high:.4g}, the data lies in "
+            f"{values.min():.4g} to {values.max():.4g}",
+        )
+    )
+    if levels * LEVELS_LOST < given or clipped > MOST_CLIPPED:
+        raise DataError(
+            f"the data {dataset.name} does not suit the input of {graph.name}: scaled, it lies in "
+            f"{values.min():.4g} to {values.max():.4g}, and the input holds {low:.4g} to "
+            f"{high:.4g}; {levels} different int8 values are left, and {clipped:.0%} is clipped",
+            hint="set [data] scaling or value_range to what the model was trained with",
+        )

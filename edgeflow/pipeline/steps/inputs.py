@@ -13,6 +13,14 @@ from edgeflow.errors import DataError
 from edgeflow.graph.ir import Graph
 
 
+def input_range(graph: Graph) -> tuple[float, float]:
+    """The least and the greatest real value that the graph's input can hold."""
+    parameters = graph.tensors[graph.inputs[0]].quantization
+    assert parameters is not None
+    scale, zero_point = parameters.scales[0], parameters.zero_points[0]
+    return scale * (-128 - zero_point), scale * (127 - zero_point)
+
+
 def quantized_inputs(graph: Graph, dataset: Dataset, x: NDArray[Any]) -> NDArray[np.int8]:
     """Samples `x` [N, H, W, C] as int8 [N, ...] of the graph's input; half rounds away from zero.
 
