@@ -133,9 +133,21 @@ def _from_python(
             hint="name an nn.Module, its class, or a function (input_shape_hwc, outputs) that "
             "returns one",
         )
+    _check_initialized(reference, module)
     if weights is not None:
         _load_weights(module, weights)
     return FloatNetwork(module, None, None, pretrained=given or weights is not None)
+
+
+def _check_initialized(reference: str, module: nn.Module) -> None:
+    from torch.nn.parameter import is_lazy
+
+    for name, value in (*module.named_parameters(), *module.named_buffers()):
+        if is_lazy(value):
+            raise ModelError(
+                f"{reference}: {name} has no shape yet (a lazy layer of torch)",
+                hint="state the layer's input size, or run the network once before returning it",
+            )
 
 
 def _imported(reference: str) -> Any:

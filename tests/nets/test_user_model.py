@@ -55,6 +55,10 @@ def leaves():
     raise SystemExit(3)
 
 
+def lazy(input_shape_hwc, outputs):
+    return nn.Sequential(nn.Flatten(), nn.LazyLinear(outputs))
+
+
 def number():
     return 7
 
@@ -107,6 +111,7 @@ def test_a_module_object_keeps_its_weights(folder: Path) -> None:
     [
         ("my_network:fails", "ValueError: the width must be even"),
         ("my_network:leaves", "SystemExit: 3"),
+        ("my_network:lazy", "1.weight has no shape yet"),
         ("my_network:number", "gives a int, not a torch.nn.Module"),
         ("my_network:constant", "neither an nn.Module nor callable"),
         ("my_network:absent", "no attribute 'absent'"),
