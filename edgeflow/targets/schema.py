@@ -27,6 +27,7 @@ class KernelSet(StrEnum):
     """The implementation of the operators that generated code uses, one per ISA."""
 
     PORTABLE_C = "portable-c"
+    DSP_C = "dsp-c"
 
 
 class RunnerKind(StrEnum):

@@ -77,9 +77,11 @@ def merged_files(sources: Sequence[SourceTree]) -> dict[str, str]:
     return files
 
 
-def compile_models(graphs: Sequence[Graph], directory: Path) -> list[HostModel]:
+def compile_models(
+    graphs: Sequence[Graph], directory: Path, kernel_set: KernelSet = KernelSet.PORTABLE_C
+) -> list[HostModel]:
     """Several graphs in one library: one start of the compiler for all of them."""
-    sources = [generate(graph, KernelSet.PORTABLE_C) for graph in graphs]
+    sources = [generate(graph, kernel_set) for graph in graphs]
     built = build_host_library(replace(sources[0], files=merged_files(sources)))
     path = directory / f"models{len(list(directory.iterdir()))}{built.suffix}"
     path.write_bytes(built.library)

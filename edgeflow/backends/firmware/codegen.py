@@ -121,7 +121,7 @@ def _render(
     renderer = kernels.renderers.get(node.kind)
     if renderer is None:
         raise UnsupportedOperatorError(
-            f"{node.name}: the kernel set '{kernels.folder}' has no kernel for {node.kind}",
+            f"{node.name}: the kernel set '{kernels.name}' has no kernel for {node.kind}",
             hint=f"It has kernels for: {', '.join(sorted(kernels.renderers))}.",
         )
     context = LayerContext(
@@ -135,7 +135,7 @@ def _render(
 
 
 def _kernel_files(kernels: KernelLibrary, calls: Iterable[KernelCall]) -> dict[str, str]:
-    """The kernels' C files that the calls need, with the headers that they include."""
+    """The kernels' files that the calls need, with the headers that they include."""
     wanted = sorted({name for call in calls for name in (call.header, *call.sources)})
     found: dict[str, str] = {}
     while wanted:

@@ -24,7 +24,7 @@ from edgeflow.targets.schema import KernelSet
 class KernelCall:
     """`function(&layer, arguments...)` with `layer` a constant struct of type `layer_type`.
 
-    `header` declares both; `sources` names the kernel set's C files to compile.
+    `header` declares both; `sources` names the kernel set's C and assembler files to build.
     """
 
     function: str
@@ -90,20 +90,23 @@ def _no_scratch(graph: Graph, node: Node) -> int:
 
 @dataclass(frozen=True)
 class KernelLibrary:
-    """One kernel set: `folder` below `kernels/` holds its C files.
+    """One kernel set: `folders` below `kernels/` hold its C and assembler files.
 
     `scratch_bytes(graph, node)` is the working memory that a node's kernel wants in the arena.
     """
 
-    folder: str
+    name: KernelSet
+    folders: tuple[str, ...]
     renderers: Mapping[OpKind, Renderer]
     scratch_bytes: Callable[[Graph, Node], int] = _no_scratch
     alignment_bytes: int = 4
 
     def source(self, file_name: str) -> str:
-        """The text of one of its C files or headers."""
-        root = files("edgeflow.backends.firmware") / "kernels" / self.folder
-        return (root / file_name).read_text(encoding="utf-8")
+        """The text of one of its sources or headers, from the first folder that has it."""
+        kernels = files("edgeflow.backends.firmware") / "kernels"
+        paths = [kernels / folder / file_name for folder in self.folders]
+        found = next((path for path in paths if path.is_file()), paths[-1])
+        return found.read_text(encoding="utf-8")
 
 
 def library(kernel_set: KernelSet) -> KernelLibrary:
@@ -112,15 +115,22 @@ def library(kernel_set: KernelSet) -> KernelLibrary:
     Raises:
         UnknownNameError: this version has no kernels of that name.
     """
-    from edgeflow.backends.firmware import portable_c
+    from edgeflow.backends.firmware import dsp_c, portable_c
 
     libraries: Mapping[KernelSet, KernelLibrary] = MappingProxyType(
         {
             KernelSet.PORTABLE_C: KernelLibrary(
-                folder="portable_c",
+                name=KernelSet.PORTABLE_C,
+                folders=("portable_c",),
                 renderers=portable_c.RENDERERS,
                 scratch_bytes=portable_c.scratch_bytes,
-            )
+            ),
+            KernelSet.DSP_C: KernelLibrary(
+                name=KernelSet.DSP_C,
+                folders=("dsp_c", "portable_c"),
+                renderers=dsp_c.RENDERERS,
+                scratch_bytes=dsp_c.scratch_bytes,
+            ),
         }
     )
     if kernel_set not in libraries:

@@ -25,7 +25,9 @@ class LayerSymbol:
 
 @dataclass(frozen=True)
 class SourceTree:
-    """Generated C: relative POSIX path to text, with `.c` files compiled and `.h` files included.
+    """Generated C: relative POSIX path to text; `.c` files are compiled, `.h` files included.
+
+    `.S` files are assembled for a target; on a host their `.c` twins do the same.
 
     Layers are in the order in which they run. `weight_bytes` is the constant data in flash.
 

@@ -93,7 +93,7 @@ def build_image(source: SourceTree, target: Target) -> FirmwareImage:
     with tempfile.TemporaryDirectory(prefix="edgeflow-build-") as name:
         directory = Path(name)
         _write_files(directory, firmware_files(source, target))
-        objects = [_compile(directory, path, target) for path in _c_files(source)]
+        objects = [_compile(directory, p, target) for p in _target_files(source)]
         objects += [
             _compile(directory, f"boot/{p}", target) for p in _BOOT_SOURCES if p[-2:] == ".c"
         ]
@@ -132,6 +132,11 @@ def _placement(target: Target) -> tuple[MemoryRegion, MemoryRegion]:
 
 def _c_files(source: SourceTree) -> list[str]:
     return sorted(path for path in source.files if path.endswith(".c"))
+
+
+def _target_files(source: SourceTree) -> list[str]:
+    """C and assembler; the latter has C twins for hosts, which are empty on a target."""
+    return sorted(path for path in source.files if path.endswith((".c", ".S")))
 
 
 def _write_files(directory: Path, files: Mapping[str, str]) -> None:

@@ -118,7 +118,7 @@ def _call(
     return RenderedLayer((call,), constants)
 
 
-def _weight_rows(layer: LayerContext, output_axis: int) -> NDArray[np.int8]:
+def weight_rows(layer: LayerContext, output_axis: int) -> NDArray[np.int8]:
     """Weights as [out, taps]."""
     weights = layer.input(1).data
     assert weights is not None
@@ -126,7 +126,8 @@ def _weight_rows(layer: LayerContext, output_axis: int) -> NDArray[np.int8]:
     return rows.reshape(rows.shape[0], -1)
 
 
-def _window_fields(layer: LayerContext) -> dict[str, Value]:
+def window_fields(layer: LayerContext) -> dict[str, Value]:
+    """Filter, stride, dilation and padding of a convolution's struct."""
     assert isinstance(layer.node.attributes, Conv2D)
     window = layer.node.attributes.window
     _, filter_h, filter_w, _ = layer.input(1).shape
@@ -142,7 +143,7 @@ def _window_fields(layer: LayerContext) -> dict[str, Value]:
     }
 
 
-def _is_pointwise(graph: Graph, node: Node) -> bool:
+def is_pointwise(graph: Graph, node: Node) -> bool:
     """1x1 and without padding; a stride only skips pixels."""
     assert isinstance(node.attributes, Conv2D)
     window = node.attributes.window
@@ -152,7 +153,7 @@ def _is_pointwise(graph: Graph, node: Node) -> bool:
 
 def patch_bytes(graph: Graph, node: Node) -> int:
     """Working memory of a kernel: `edgeflow_conv_2d` gathers the inputs of one output pixel."""
-    if node.kind is not OpKind.CONV_2D or _is_pointwise(graph, node):
+    if node.kind is not OpKind.CONV_2D or is_pointwise(graph, node):
         return 0
     return int(np.prod(graph.tensors[node.inputs[1]].shape[1:]))
 
@@ -161,14 +162,14 @@ def conv_2d(layer: LayerContext) -> RenderedLayer:
     """CONV_2D; a pointwise one has a kernel of its own."""
     assert isinstance(layer.node.attributes, Conv2D)
     values = conv_requantization(layer.graph, layer.node)
-    rows = _weight_rows(layer, 0)
+    rows = weight_rows(layer, 0)
     scaling = _channel_scaling(layer, values)
     bias = _bias(layer, rows, values.input_zero_point)
     constants = (_dense_weights(layer, rows), bias, *scaling.arrays)
     _, in_h, in_w, in_c = layer.input(0).shape
     _, out_h, out_w, _ = layer.output.shape
     pixel: Value = {"inputs": rows.shape[1], "outputs": rows.shape[0], "to": scaling.fields}
-    if _is_pointwise(layer.graph, layer.node):
+    if is_pointwise(layer.graph, layer.node):
         window = layer.node.attributes.window
         pointwise: dict[str, Value] = {
             "output_height": out_h,
@@ -184,7 +185,7 @@ def conv_2d(layer: LayerContext) -> RenderedLayer:
         "input_channels": in_c,
         "output_height": out_h,
         "output_width": out_w,
-        **_window_fields(layer),
+        **window_fields(layer),
         "input_zero_point": values.input_zero_point,
         "pixel": pixel,
     }
@@ -194,7 +195,7 @@ def conv_2d(layer: LayerContext) -> RenderedLayer:
 def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:
     """DEPTHWISE_CONV_2D with any channel multiplier."""
     values = conv_requantization(layer.graph, layer.node)
-    rows = _weight_rows(layer, 3)
+    rows = weight_rows(layer, 3)
     what = f"weights {list(layer.input(1).shape)}"
     weights = layer.constant("weights", CType.INT8, rows.T, what)
     scaling = _channel_scaling(layer, values)
@@ -209,7 +210,7 @@ def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:
         "output_height": out_h,
         "output_width": out_w,
         "multiplier": out_c // in_c,
-        **_window_fields(layer),
+        **window_fields(layer),
         "input_zero_point": values.input_zero_point,
         "to": scaling.fields,
     }
@@ -219,7 +220,7 @@ def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:
 def fully_connected(layer: LayerContext) -> RenderedLayer:
     """FULLY_CONNECTED."""
     values = fully_connected_requantization(layer.graph, layer.node)
-    rows = _weight_rows(layer, 0)
+    rows = weight_rows(layer, 0)
     scaling = _dense_scaling(layer, values)
     bias = _bias(layer, rows, values.input_zero_point)
     constants = (_dense_weights(layer, rows), bias, *scaling.arrays)

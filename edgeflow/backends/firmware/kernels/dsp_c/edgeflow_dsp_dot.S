@@ -1,0 +1,195 @@
+/* Inner products for cores with the DSP extension; edgeflow_dsp_dot.h says what they compute.
+ *
+ * Both functions loop over pairs of output channels. The loop over taps is unrolled four times four
+ * taps; it is entered in the middle where the taps are no multiple of 16.
+ */
+#if defined(__ARM_FEATURE_DSP)
+
+    .syntax unified
+    .thumb
+
+/* Four taps of three pixels: r0 pixels, r1 weights, r7 to r9 both channels, r10 to r12 channel 0. */
+    .macro three_pixels_four_taps
+    ldrd    r5, r6, [r1], #8
+    ldm     r0!, {r2, r3, r4}
+    smlad   r7, r2, r5, r7
+    smlad   r8, r3, r5, r8
+    smlad   r9, r4, r5, r9
+    sxtb16  r5, r5
+    smlad   r10, r2, r5, r10
+    smlad   r11, r3, r5, r11
+    smlad   r12, r4, r5, r12
+    ldm     r0!, {r2, r3, r4}
+    smlad   r7, r2, r6, r7
+    smlad   r8, r3, r6, r8
+    smlad   r9, r4, r6, r9
+    sxtb16  r6, r6
+    smlad   r10, r2, r6, r10
+    smlad   r11, r3, r6, r11
+    smlad   r12, r4, r6, r12
+    .endm
+
+/* Sum of channel 0 to int8; r2 multiplier, r3 base, r4 shift as in edgeflow_dsp_rescale. */
+    .macro requantize sum
+    add     r5, r3, \sum, asr #31
+    lsl     \sum, \sum, #1
+    smmlar  \sum, \sum, r2, r5
+    asr     \sum, \sum, r4
+    ssat    \sum, #8, \sum
+    .endm
+
+/* The same from 256 times the sum. */
+    .macro requantize_256 sum
+    add     r5, r3, \sum, asr #31
+    asr     \sum, \sum, #7
+    smmlar  \sum, \sum, r2, r5
+    asr     \sum, \sum, r4
+    ssat    \sum, #8, \sum
+    .endm
+
+/* Stack: the pixels and their end, the output and its step to the next pixel, outputs to go, constants,
+ * where the loop over taps is entered. */
+    .equ    PIXELS, 0
+    .equ    OUTPUT, 8
+    .equ    TO_GO, 16
+    .equ    PAIRS, 20
+    .equ    ENTRY, 24
+
+    .section .text.edgeflow_dsp_three_pixels, "ax", %progbits
+    .balign 4
+    .global edgeflow_dsp_three_pixels
+    .type   edgeflow_dsp_three_pixels, %function
+edgeflow_dsp_three_pixels:
+    push    {r4, r5, r6, r7, r8, r9, r10, r11, lr}
+    mov     r4, r2
+    ldm     r0, {r9, r10, r11, r12}     /* weights, pairs, taps, outputs */
+    add     r3, r11, r11, lsl #1
+    add     r3, r1, r3, lsl #1          /* three pixels of two bytes a tap */
+    mov     r5, r12
+    mov     r6, r12
+    mov     r7, r10
+    rsb     r8, r11, #0
+    and     r8, r8, #12                 /* four-tap blocks to leave out, times four */
+    adr     r2, .Lthree_taps
+    add     r8, r2, r8, lsl #4          /* a block is 64 bytes long */
+    orr     r8, r8, #1
+    push    {r1, r3, r4, r5, r6, r7, r8}
+    mov     r0, r7
+    mov     r1, r9
+.Lthree_pair:
+    ldm     r0!, {r7, r10}
+    str     r0, [sp, #PAIRS]
+    ldrd    r0, lr, [sp, #PIXELS]
+    mov     r8, r7
+    mov     r9, r7
+    mov     r11, r10
+    mov     r12, r10
+    ldr     pc, [sp, #ENTRY]
+    .balign 4
+.Lthree_taps:
+    three_pixels_four_taps
+.Lthree_taps_1:
+    three_pixels_four_taps
+    three_pixels_four_taps
+    three_pixels_four_taps
+    cmp     r0, lr
+    bne     .Lthree_taps
+
+    ldr     r0, [sp, #PAIRS]
+    ldrd    r6, lr, [sp, #OUTPUT]
+    sub     r7, r7, r10
+    sub     r8, r8, r11
+    sub     r9, r9, r12
+    ldm     r0!, {r2, r3, r4}
+    requantize r10
+    strb    r10, [r6]
+    requantize r11
+    strb    r11, [r6, lr]
+    requantize r12
+    strb    r12, [r6, lr, lsl #1]
+    ldr     r2, [sp, #TO_GO]
+    subs    r2, r2, #2
+    str     r2, [sp, #TO_GO]
+    bmi     .Lthree_done
+    add     r6, r6, #1
+    ldm     r0!, {r2, r3, r4}
+    requantize_256 r7
+    strb    r7, [r6]
+    requantize_256 r8
+    strb    r8, [r6, lr]
+    requantize_256 r9
+    strb    r9, [r6, lr, lsl #1]
+    add     r6, r6, #1
+    str     r6, [sp, #OUTPUT]
+    bne     .Lthree_pair                /* the flags are those of the outputs to go */
+.Lthree_done:
+    add     sp, sp, #28
+    pop     {r4, r5, r6, r7, r8, r9, r10, r11, pc}
+    .if (.Lthree_taps_1 - .Lthree_taps) != 64
+    .error "a block of four taps is not 64 bytes long"
+    .endif
+    .size   edgeflow_dsp_three_pixels, . - edgeflow_dsp_three_pixels
+
+/* Four taps of one pixel: r0 pixel, r1 weights, r7 both channels, r10 channel 0. */
+    .macro one_pixel_four_taps
+    ldrd    r2, r3, [r0], #8
+    ldrd    r5, r6, [r1], #8
+    smlad   r7, r2, r5, r7
+    sxtb16  r5, r5
+    smlad   r10, r2, r5, r10
+    smlad   r7, r3, r6, r7
+    sxtb16  r6, r6
+    smlad   r10, r3, r6, r10
+    .endm
+
+    .section .text.edgeflow_dsp_one_pixel, "ax", %progbits
+    .balign 4
+    .global edgeflow_dsp_one_pixel
+    .type   edgeflow_dsp_one_pixel, %function
+edgeflow_dsp_one_pixel:
+    push    {r4, r5, r6, r7, r8, r9, r10, r11, lr}
+    ldm     r0, {r3, r4, r5, r6}        /* weights, pairs, taps, outputs */
+    mov     r9, r2
+    mov     r11, r4
+    mov     r12, r6
+    add     lr, r1, r5, lsl #1
+    rsb     r8, r5, #0
+    and     r8, r8, #12
+    adr     r2, .Lone_taps
+    add     r8, r2, r8, lsl #3          /* a block is 32 bytes long */
+    orr     r8, r8, #1
+    push    {r1, r8}
+    mov     r1, r3
+.Lone_pair:
+    ldm     r11!, {r7, r10}
+    ldr     r0, [sp]
+    ldr     pc, [sp, #4]
+    .balign 4
+.Lone_taps:
+    one_pixel_four_taps
+.Lone_taps_1:
+    one_pixel_four_taps
+    one_pixel_four_taps
+    one_pixel_four_taps
+    cmp     r0, lr
+    bne     .Lone_taps
+
+    sub     r7, r7, r10
+    ldm     r11!, {r2, r3, r4}
+    requantize r10
+    strb    r10, [r9], #1
+    subs    r12, r12, #2
+    bmi     .Lone_done
+    ldm     r11!, {r2, r3, r4}
+    requantize_256 r7
+    strb    r7, [r9], #1
+    bne     .Lone_pair
+.Lone_done:
+    add     sp, sp, #8
+    pop     {r4, r5, r6, r7, r8, r9, r10, r11, pc}
+    .if (.Lone_taps_1 - .Lone_taps) != 32
+    .error "a block of four taps is not 32 bytes long"
+    .endif
+    .size   edgeflow_dsp_one_pixel, . - edgeflow_dsp_one_pixel
+
+#endif

@@ -1,0 +1,38 @@
+/* Inner products of pixels with the weights of all output channels, requantized to int8.
+ *
+ * Two output channels share each weight word. With w0 and w1 their weights of one tap, a 16-bit
+ * lane holds 256 * w1 + w0, so that a dual multiply-accumulate of the lanes sums 256 * s1 + s0, one of
+ * the lanes' low bytes sums s0, and s1 is their difference over 256. That saves unpacking one of
+ * the two channels. The generator proves that 256 * s1 + s0 fits 32 bits for every input.
+ */
+#ifndef EDGEFLOW_DSP_DOT_H
+#define EDGEFLOW_DSP_DOT_H
+
+#include <stdint.h>
+
+#include "edgeflow_dsp.h"
+
+/* `taps` is a multiple of 4, shorter filters are padded with weights of zero. Weights: for each
+ * pair of channels and each four taps, the word of taps 0 and 2, then that of taps 1 and 3. An odd
+ * number of outputs ends with a pair whose channel 1 is not stored.
+ *
+ * Eight constants for each pair: 256 * bias of channel 1 + bias of channel 0, modulo 2^32; the bias
+ * of channel 0; the edgeflow_dsp_scale of channel 0; that of channel 1. Biases have the input zero
+ * point folded in. */
+typedef struct {
+    const uint32_t *weights;
+    const int32_t *pairs;
+    int32_t taps;
+    int32_t outputs;
+} edgeflow_dsp_dot;
+
+/* Pixels are widened to int16: words of the same tap order as the weights'. Writes `outputs` bytes.
+ */
+void edgeflow_dsp_one_pixel(const edgeflow_dsp_dot *dot, const edgeflow_word *pixel,
+                            int8_t *output);
+
+/* Words of three pixels are interleaved. Writes 3 * `outputs` bytes. */
+void edgeflow_dsp_three_pixels(const edgeflow_dsp_dot *dot, const edgeflow_word *pixels,
+                               int8_t *output);
+
+#endif
