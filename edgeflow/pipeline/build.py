@@ -81,12 +81,11 @@ def run_plan(plan: Plan, run_dir: Path, progress: Progress = silent) -> BuildRes
         refusal: VerdictError | None = None
         try:
             for stage in plan.stages:
-                results.append(_run_stage(stage, plan, stages, entries, tell))
+                results.append(_run_stage(stage, plan, run_dir, entries, tell))
                 for name in PUBLISHED.get(stage.name, ()):
                     _publish(entries[stage.name].path / name, run_dir)
         except VerdictError as error:
             refusal = error
-            _withdraw_bundle(run_dir)
         store.prune(stages, {name: entry.key for name, entry in entries.items()})
     return BuildResult(
         run_dir=run_dir,
@@ -123,9 +122,10 @@ def preview(plan: Plan, run_dir: Path) -> tuple[StagePreview, ...]:
 
 
 def _run_stage(
-    stage: Stage, plan: Plan, stages: Path, entries: dict[str, Entry], tell: Progress
+    stage: Stage, plan: Plan, run_dir: Path, entries: dict[str, Entry], tell: Progress
 ) -> StageResult:
     start = time.monotonic()
+    stages = run_dir / STAGES
     key = stage_key(stage, plan, {name: entry.key for name, entry in entries.items()})
     reads = {name: entries[name].digest for name in stage.reads}
     found = store.look_up(stages, stage.name, key, reads)
@@ -139,6 +139,7 @@ def _run_stage(
         store.mark_used(found)
     else:
         tell(ProgressEvent(stage.name, "started"))
+        _withdraw_results(stage, plan, run_dir)
         inputs = {name: entries[name].path for name in stage.reads}
 
         def write_outputs(output: Path) -> None:
@@ -203,6 +204,20 @@ def _publish(source: Path, run_dir: Path) -> None:
     fresh.rename(shown)
     storage.sync_folder(run_dir)
     partial.rmdir()
+
+
+def _withdraw_results(stage: Stage, plan: Plan, run_dir: Path) -> None:
+    """Remove what the run directory shows of `stage` and of the stages after it.
+
+    A stage that has to run makes it the result of other inputs; whatever ends this build, nothing
+    may stand there as if it were the result of these.
+    """
+    for later in plan.stages[plan.stages.index(stage) :]:
+        for name in PUBLISHED.get(later.name, ()):
+            if name == BUNDLE:
+                _withdraw_bundle(run_dir)
+            else:
+                (run_dir / name).unlink(missing_ok=True)
 
 
 def _withdraw_bundle(run_dir: Path) -> None:

@@ -124,6 +124,20 @@ def test_a_changed_bundle_is_put_right(tmp_path: Path) -> None:
     assert tree(tmp_path / "bundle") == whole
 
 
+def test_a_build_that_fails_leaves_no_earlier_bundle_standing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_line(tmp_path, seed=0)
+    whole = tree(tmp_path / "bundle")
+    with monkeypatch.context() as patch:
+        patch.setattr(small_line, "EXTRA_BYTES", "not a number")
+        with pytest.raises(TypeError):
+            run_line(tmp_path, seed=1)
+    assert not (tmp_path / "bundle").exists()
+    assert all(stage.cached for stage in run_line(tmp_path, seed=0).stages)
+    assert tree(tmp_path / "bundle") == whole
+
+
 def test_a_folder_that_is_no_bundle_is_not_replaced(tmp_path: Path) -> None:
     precious = tmp_path / "bundle" / "thesis.txt"
     precious.parent.mkdir()
