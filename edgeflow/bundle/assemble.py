@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from edgeflow.backends.firmware.image import FirmwareImage
 from edgeflow.bundle.summary import Summary
+from edgeflow.data.preprocessing import Preprocessing
+from edgeflow.data.recipe import steps
 
 MODEL_TFLITE = "model.tflite"
 MODEL_ONNX = "model.onnx"
@@ -110,4 +112,5 @@ def _readme(parts: BundleParts) -> str:
 
     text = (resources.files("edgeflow.bundle") / "README.md.j2").read_text("utf-8")
     template = Environment(undefined=StrictUndefined, keep_trailing_newline=True).from_string(text)
-    return template.render(summary=parts.summary, image=parts.image)
+    preprocessing = Preprocessing.model_validate_json(parts.preprocessing_json)
+    return template.render(summary=parts.summary, image=parts.image, steps=steps(preprocessing))

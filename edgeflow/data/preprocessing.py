@@ -48,13 +48,19 @@ class RawFeatures(Frozen):
 
 
 class ImageFrontEnd(Frozen):
-    """Raw data is an 8-bit image, height x width x channels (1 gray, 3 RGB)."""
+    """Raw data is an 8-bit image; gives height x width x channels (1 gray, 3 RGB).
+
+    Colour becomes gray by `luma` (0.299 R + 0.587 G + 0.114 B). Fit crop cuts the centre with the
+    wanted aspect ratio out, stretch takes all; then the size is changed by `resampling`.
+    """
 
     kind: Literal["image"] = "image"
     height: int
     width: int
     channels: int
     fit: Fit = Fit.NONE
+    resampling: Literal["bilinear-antialiased"] = "bilinear-antialiased"
+    luma: Literal["itu-r-bt601"] = "itu-r-bt601"
 
 
 class MfccFrontEnd(Frozen):

@@ -33,7 +33,8 @@ def run(context: StageContext) -> None:
         raise DataError(
             f"the model {context.plan.model_name} gives {outputs} outputs and the data "
             f"{dataset.name} has {len(dataset.classes)} classes",
-            hint="bring the data that the model was trained for with --data",
+            hint="bring the data that the model was trained for with --data; only classifiers can "
+            "be built, with one output for each class",
         )
     (context.output / MODEL).write_bytes(tflite.write(graph))
 
