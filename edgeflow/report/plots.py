@@ -8,6 +8,7 @@ from typing import Any
 from edgeflow.bundle.summary import Summary
 
 WIDTH_INCHES = 9.2
+LABEL_INCHES = 0.065  # a digit of the labels inside the arena's rectangles
 ACCENT = "#0b6e99"
 SECOND = "#d9730d"
 MUTED = "#9aa4ad"
@@ -37,10 +38,21 @@ def accuracy_plot(summary: Summary) -> str:
                 fontsize=8,
             )
     axes.set_xticks(range(len(stages)), stages)
-    axes.margins(x=0.08, y=0.45)
+    axes.margins(x=0.08)
+    low, high = _percent_limits([row.value * 100 for row in summary.accuracies])
+    axes.set_ylim(low, high)
+    axes.set_yticks([tick for tick in axes.get_yticks() if max(low, 0) <= tick <= min(high, 100)])
     axes.set_ylabel("accuracy, %")
     axes.legend(frameon=False, fontsize=8, loc="best")
     return _svg(figure)
+
+
+def _percent_limits(values: list[float]) -> tuple[float, float]:
+    """Limits around percentages with room for their labels."""
+    low, high = min(values, default=0.0), max(values, default=100.0)
+    room = max(1.0, 0.35 * (high - low))
+    # A little above 100 keeps the marker inside.
+    return max(-0.5, low - room), min(100.0 + 0.2 * room, high + room)
 
 
 def layer_plot(summary: Summary) -> str:
@@ -75,6 +87,7 @@ def arena_plot(summary: Summary) -> str:
     from matplotlib.ticker import MaxNLocator
 
     figure, axes = _figure(WIDTH_INCHES, 3.4)
+    last = max((row.last_layer for row in summary.arena), default=0)
     for index, row in enumerate(summary.arena):
         width = row.last_layer - row.first_layer + 1
         axes.add_patch(
@@ -88,22 +101,24 @@ def arena_plot(summary: Summary) -> str:
                 alpha=0.85,
             )
         )
-        if row.size_bytes >= summary.arena_bytes * 0.07:
+        label = f"{row.size_bytes:,}"
+        fits = len(label) * LABEL_INCHES < width * WIDTH_INCHES / (last + 2)
+        if fits and row.size_bytes >= summary.arena_bytes * 0.07:
             axes.text(
                 row.first_layer - 0.5 + width / 2,
                 row.offset_bytes + row.size_bytes / 2,
-                f"{row.size_bytes:,}",
+                label,
                 ha="center",
                 va="center",
                 fontsize=7,
                 color="white",
             )
-    last = max((row.last_layer for row in summary.arena), default=0)
     axes.axhline(summary.arena_bytes, color=INK, linewidth=1)
     axes.axhline(summary.arena_lower_bound_bytes, color=SECOND, linewidth=1, linestyle="--")
     axes.set_xlim(-0.75, last + 0.75)
     axes.set_ylim(0, max(1, summary.arena_bytes) * 1.08)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.set_xlabel("layer")
     axes.set_ylabel("bytes")
     axes.set_title(

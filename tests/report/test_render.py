@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from edgeflow.report.plots import accuracy_plot
 from edgeflow.report.render import render
 from tests.bundle.examples import SUMMARY
 
@@ -54,3 +55,24 @@ def test_a_refused_artifact_says_so() -> None:
     html = render(SUMMARY.model_copy(update={"checks": (check,)}))
     assert "Refused" in html
     assert "3 images differ" in html
+
+
+def test_a_long_layer_name_is_cut_on_screen_and_whole_in_its_title() -> None:
+    name = "model/activation/Relu;" * 20
+    layer = SUMMARY.layers[0].model_copy(update={"name": name})
+    html = render(SUMMARY.model_copy(update={"layers": (layer, *SUMMARY.layers[1:])}))
+    assert f'<td class="name" title="{name}">' in html
+    assert re.search(r"td\.name \{[^}]*max-width:[^}]*text-overflow: ellipsis", html)
+
+
+def test_the_table_numbers_layers_as_the_plot_does(html: str) -> None:
+    for index, row in enumerate(SUMMARY.layers):
+        assert f'<td class="n">{index:02d}</td><td>{row.operator}</td>' in html
+
+
+def test_the_accuracy_axis_has_no_tick_beyond_one_hundred_percent() -> None:
+    rows = tuple(row.model_copy(update={"value": 1.0}) for row in SUMMARY.accuracies)
+    plot = accuracy_plot(SUMMARY.model_copy(update={"accuracies": rows}))
+    ticks = [float(text) for text in re.findall(r">\s*(\d+\.\d)\s*</text>", plot)]
+    assert ticks
+    assert max(ticks) <= 100
