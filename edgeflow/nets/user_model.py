@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgeflow.errors import ModelError
+from edgeflow.errors import GraphError, ModelError
 from edgeflow.exchange.limits import MAX_MODEL_BYTES
 
 if TYPE_CHECKING:
@@ -81,7 +81,45 @@ def load(
             f"{path} holds its own weights; {weights} cannot be loaded into it",
             hint="weights go with a network given as package.module:attribute",
         )
-    return reader(_content(path))
+    try:
+        return reader(_content(path))
+    except (ModelError, GraphError) as error:
+        # Readers see bytes; which file they are from is known here.
+        if str(path) in error.message:
+            raise
+        raise type(error)(f"{path}: {error.message}", hint=error.hint) from error
+
+
+def check_answers(
+    reference: str, module: nn.Module, input_shape_hwc: ShapeHWC, outputs: int
+) -> None:
+    """Run a network once on zeros of the data's shape.
+
+    Raises:
+        ModelError: its code fails on that shape, or the answer is not [N, outputs].
+    """
+    import torch
+
+    height, width, channels = input_shape_hwc
+    shape = (2, channels, height, width)
+    training = module.training
+    module.eval()
+    with torch.no_grad():
+        answer = _running_user_code(
+            lambda: module(torch.zeros(shape)), f"running {reference} on an input of shape {shape}"
+        )
+    module.train(training)
+    if not isinstance(answer, torch.Tensor):
+        raise ModelError(
+            f"{reference} gives a {type(answer).__name__} for an input of shape {shape}",
+            hint=f"it must give one tensor of logits, [N, {outputs}]",
+        )
+    if tuple(answer.shape) != (2, outputs):
+        raise ModelError(
+            f"{reference} gives outputs of shape {tuple(answer.shape)} for an input of shape "
+            f"{shape}, and the data has {outputs} classes",
+            hint=f"the last layer must give [N, {outputs}] logits",
+        )
 
 
 def _content(path: Path) -> bytes:
@@ -205,11 +243,17 @@ def _running_user_code(action: Callable[[], Any], doing: str) -> Any:
         return action()
     except (Exception, SystemExit) as error:
         last = traceback.format_exception_only(error)[-1].strip()
-        frames = traceback.extract_tb(error.__traceback__)
-        at = f" ({frames[-1].filename}, line {frames[-1].lineno})" if len(frames) > 2 else ""
         raise ModelError(
-            f"{doing} failed: {last}{at}", hint="the model's own Python code raised this"
+            f"{doing} failed: {last}{_place(error)}", hint="the model's own Python code raised this"
         ) from error
+
+
+def _place(error: BaseException) -> str:
+    """Where in the user's code an error arose, if it says so."""
+    if isinstance(error, SyntaxError):
+        return f" ({error.filename}, line {error.lineno})"
+    frames = traceback.extract_tb(error.__traceback__)
+    return f" ({frames[-1].filename}, line {frames[-1].lineno})" if len(frames) > 2 else ""
 
 
 def _load_weights(module: nn.Module, path: Path) -> None:

@@ -135,6 +135,37 @@ def test_errors_inside_an_import_name_the_line(folder: Path) -> None:
     assert "broken.py, line 3" in error.message
 
 
+def test_a_syntax_error_names_its_own_line(folder: Path) -> None:
+    (folder / "unfinished.py").write_text("x = 1\ny =\n")
+    assert "unfinished.py, line 2" in refused("unfinished:x").message
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (nn.LSTM(8, 10), "Expected input to be 2D or 3D"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(100, 10)), "shapes cannot be multiplied"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(64, 5)), "outputs of shape (2, 5)"),
+        (nn.Sequential(nn.Flatten(), nn.LSTM(64, 10)), "gives a tuple"),
+    ],
+    ids=["rank", "features", "classes", "tuple"],
+)
+def test_a_network_that_cannot_answer_for_the_data_says_why(
+    network: nn.Module, message: str
+) -> None:
+    with pytest.raises(ModelError) as caught:
+        user_model.check_answers("mine:net", network, (8, 8, 1), 10)
+    assert message in caught.value.message
+    assert "mine:net" in caught.value.message
+    assert "(2, 1, 8, 8)" in caught.value.message
+
+
+def test_a_damaged_model_file_is_named(tmp_path: Path) -> None:
+    for name in ("cut.tflite", "cut.onnx"):
+        (tmp_path / name).write_bytes(b"\x18\0\0\0TFL3")
+        assert str(tmp_path / name) in refused(str(tmp_path / name)).message
+
+
 def test_a_missing_attribute_lists_the_others(folder: Path) -> None:
     assert "Fixed" in refused("my_network:fixed").hint
 

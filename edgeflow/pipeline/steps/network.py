@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edgeflow.data.dataset import Dataset
 from edgeflow.errors import DataError, ModelError
-from edgeflow.nets.user_model import FloatNetwork, IntegerNetwork, UserModel
+from edgeflow.nets.user_model import FloatNetwork, IntegerNetwork, UserModel, check_answers
 from edgeflow.pipeline.stage import StageContext
 
 
@@ -31,6 +31,12 @@ def float_network(context: StageContext, dataset: Dataset) -> FloatNetwork:
             f"{dataset.name} has {len(dataset.classes)} classes",
             hint="bring the data that the model was trained for with --data",
         )
+    check_answers(
+        context.plan.config.build.model,
+        network.module,
+        dataset.input_shape_hwc,
+        len(dataset.classes),
+    )
     return network
 
 
