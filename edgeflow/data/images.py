@@ -95,7 +95,7 @@ _CHANNELS = {Color.GRAY: 1, Color.RGB: 3}
 
 def _decode(data: bytes, where: str, options: DataOptions) -> NDArray[np.uint8]:
     """Pixels [H, W, 1 or 3]: EXIF orientation applied, 16 bits to 8, transparency over white."""
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
@@ -112,9 +112,13 @@ def _decode(data: bytes, where: str, options: DataOptions) -> NDArray[np.uint8]:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError(f"{where}: {error}", hint="scale the image down, or remove it") from error
+    except UnidentifiedImageError as error:
+        raise DataError(
+            f"{where}: not a PNG or JPEG image", hint="repair or remove the file"
+        ) from error
     except Exception as error:  # Pillow's decoders raise many types on damaged files
         raise DataError(
-            f"{where}: damaged, or not a PNG or JPEG image ({error})",
+            f"{where}: damaged image ({error})",
             hint="repair or remove the file",
         ) from error
 

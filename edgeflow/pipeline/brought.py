@@ -105,6 +105,10 @@ def data_digest(source: str) -> str | None:
     if source in BUILT_IN:
         return None
     path = Path(source).expanduser()
+    if not source:
+        raise UnknownNameError(
+            "the data source is empty", hint=f"built-in sources: {', '.join(BUILT_IN)}"
+        )
     if not path.exists():
         close = difflib.get_close_matches(source, BUILT_IN, n=1, cutoff=0.5)
         known = f"built-in sources: {', '.join(BUILT_IN)}"
@@ -118,6 +122,11 @@ def data_digest(source: str) -> str | None:
         )
     if path.is_file():
         return _hashed(path, DataError)
+    if not path.is_dir():
+        raise DataError(
+            f"{source!r} is neither a file nor a folder",
+            hint="data is read from files: write it into one",
+        )
     return _folder_digest(path, sorted(_files_below(path)), DataError)
 
 
@@ -155,6 +164,8 @@ def _folder_digest(folder: Path, files: list[Path], error: type[DataError | Mode
 
 
 def _hashed(path: Path, kind: type[DataError | ModelError]) -> str:
+    if path.exists() and not path.is_file():
+        raise kind(f"{path} is not a regular file", hint="remove it, or bring a copy that is one")
     try:
         return hash_file(path)
     except OSError as error:

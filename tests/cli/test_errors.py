@@ -44,6 +44,8 @@ CASES = [
     ("build --data digit", USAGE, "did you mean 'digits'"),
     ("build --data {}/absent", BAD_INPUT, "absent"),
     ("build --data {}/empty", BAD_INPUT, "empty"),
+    ("build --data /dev/zero", BAD_INPUT, "neither a file nor a folder"),
+    ("build --data=", USAGE, "data source is empty"),
     ("build --data {}/bad.zip", BAD_INPUT, "bad.zip"),
     ("build --budget flsh=1", USAGE, "did you mean 'flash'"),
     ("build --budget accuracy=2", USAGE, "accuracy"),
