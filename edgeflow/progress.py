@@ -22,3 +22,16 @@ Progress = Callable[[ProgressEvent], None]
 
 def silent(event: ProgressEvent) -> None:
     """Discard an event."""
+
+
+BATCHES_BETWEEN_EVENTS = 100
+
+
+def epoch_part(
+    stage: str, message: str, epoch: int, epochs: int, batch: int, batches: int, loss: float
+) -> ProgressEvent | None:
+    """A sign of life inside a long epoch: an event after every hundredth batch but the last."""
+    if batch % BATCHES_BETWEEN_EVENTS or batch >= batches:
+        return None
+    told = f"{message} {epoch}, batch {batch} of {batches}"
+    return ProgressEvent(stage, told, epoch - 1, epochs, {"train_loss": loss})

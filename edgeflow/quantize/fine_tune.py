@@ -61,10 +61,12 @@ def fine_tune(
     options: QuantizeOptions,
     order: torch.Generator,
     after_epoch: Callable[[int, float, Candidate], None],
+    after_batch: Callable[[int, int, int, float], None],
 ) -> Candidate:
     """Train a copy of `network`; the best epoch on `validation`, frozen.
 
-    `order` shuffles; `after_epoch` is told the epoch (from 1), mean training loss and result.
+    `order` shuffles; `after_epoch` is told the epoch (from 1), mean training loss and result;
+    `after_batch` the epoch, the batch (from 1), the number of batches and the mean loss so far.
     Raises TrainingError when the loss stops being a number.
     """
     student = copy.deepcopy(network).train()
@@ -75,7 +77,9 @@ def fine_tune(
     best: Candidate | None = None
     for epoch in range(1, options.epochs + 1):
         total = 0.0
-        for rows in torch.randperm(len(train.x), generator=order).split(options.batch_size):
+        seen = 0
+        permuted = torch.randperm(len(train.x), generator=order)
+        for batch, rows in enumerate(permuted.split(options.batch_size), start=1):
             loss = distillation_loss(
                 student.logits(train.x[rows]),
                 train.teacher_logits[rows],
@@ -93,7 +97,8 @@ def fine_tune(
             loss.backward()
             optimizer.step()
             schedule.step()
-            total += loss.item() * len(rows)
+            total, seen = total + loss.item() * len(rows), seen + len(rows)
+            after_batch(epoch, batch, batches, total / seen)
         candidate = evaluate(freeze(student), validation, options.temperature)
         after_epoch(epoch, total / len(train.x), candidate)
         if best is None or candidate.better_than(best):

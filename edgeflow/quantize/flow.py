@@ -12,7 +12,7 @@ from torch import nn
 
 from edgeflow.data.dataset import Dataset, Split, prepare
 from edgeflow.nets.layout import network_input
-from edgeflow.progress import Progress, ProgressEvent, silent
+from edgeflow.progress import Progress, ProgressEvent, epoch_part, silent
 from edgeflow.quantize.fine_tune import (
     Candidate,
     LabeledSamples,
@@ -85,8 +85,14 @@ def quantize(
             values = {"train_loss": train_loss} | _values(candidate)
             _say(progress, f"fine-tuning, epoch {epoch}", options, epoch, values)
 
+        def after_batch(epoch: int, batch: int, batches: int, loss: float) -> None:
+            message, epochs = "fine-tuning, epoch", options.epochs
+            part = epoch_part(STAGE, message, epoch, epochs, batch, batches, loss)
+            if part is not None:
+                progress(part)
+
         tuned = (
-            fine_tune(student, train, validation, options, generator, after_epoch)
+            fine_tune(student, train, validation, options, generator, after_epoch, after_batch)
             if options.epochs
             else None
         )

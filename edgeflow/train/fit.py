@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
 from edgeflow.data.dataset import Dataset, Split, prepare
 from edgeflow.errors import ModelError, TrainingError
 from edgeflow.nets.layout import network_input
-from edgeflow.progress import Progress, ProgressEvent, silent
+from edgeflow.progress import Progress, ProgressEvent, epoch_part, silent
 from edgeflow.train.augment import AUGMENTATIONS
 from edgeflow.train.determinism import deterministic
 from edgeflow.train.options import Schedule, TrainOptions
@@ -55,7 +55,7 @@ class _Samples:
 def fit(
     network: nn.Module, dataset: Dataset, options: TrainOptions, progress: Progress = silent
 ) -> TrainedNetwork:
-    """Train a copy of `network` with cross-entropy and AdamW; one progress event for each epoch.
+    """Train a copy of `network` with cross-entropy and AdamW; progress after each epoch and in it.
 
     The epoch with the highest validation accuracy is kept (then lowest loss, then earliest); the
     test part is never looked at. Raises TrainingError when the loss stops being finite, ModelError
@@ -74,7 +74,9 @@ def fit(
         schedule = _schedule(optimizer, options, len(train.y))
         for epoch in range(1, options.epochs + 1):
             rate = float(optimizer.param_groups[0]["lr"])
-            loss = _train_epoch(network, train, optimizer, schedule, options, generator, epoch)
+            loss = _train_epoch(
+                network, train, optimizer, schedule, options, generator, epoch, progress
+            )
             validation_loss, accuracy = _validate(network, validation, epoch, rate)
             history.append(EpochRecord(epoch, rate, loss, validation_loss, accuracy))
             if best is None or (accuracy, -validation_loss) > best[0]:
@@ -120,7 +122,9 @@ def _train_epoch(
     options: TrainOptions,
     generator: torch.Generator,
     epoch: int,
+    progress: Progress,
 ) -> float:
+    batches = _steps_per_epoch(len(train.y), options.batch_size)
     augment = AUGMENTATIONS[options.augmentation]
     network.train()
     total, seen = 0.0, 0
@@ -139,6 +143,9 @@ def _train_epoch(
         optimizer.step()
         schedule.step()
         total, seen = total + value * len(batch), seen + len(batch)
+        part = epoch_part(STAGE, "epoch", epoch, options.epochs, step, batches, total / seen)
+        if part is not None:
+            progress(part)
     return total / seen
 
 

@@ -80,6 +80,14 @@ def test_the_result_is_frozen_accurate_and_reported(network: nn.Module, dataset:
     assert {"train_loss", "validation_accuracy"} <= set(events[-1].values)
 
 
+def test_a_long_epoch_gives_signs_of_life(network: nn.Module, dataset: Dataset) -> None:
+    events: list[ProgressEvent] = []
+    quantize(network, dataset, OPTIONS.model_copy(update={"batch_size": 1}), events.append)
+    inside = [event for event in events if ", batch 100 of" in event.message]
+    assert [event.done for event in inside] == [0, 1]
+    assert all(event.values["train_loss"] > 0 for event in inside)
+
+
 def test_equal_options_give_bit_identical_networks(network: nn.Module, dataset: Dataset) -> None:
     first, second = (quantize(network, dataset, OPTIONS) for _ in range(2))
     assert first.kept is second.kept

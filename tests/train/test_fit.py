@@ -77,6 +77,20 @@ def test_each_epoch_is_one_progress_event() -> None:
     assert events[-1].values["loss"] == result.history[-1].train_loss
 
 
+def test_a_long_epoch_gives_signs_of_life() -> None:
+    events: list[ProgressEvent] = []
+    samples = len(few(450).train.y)
+    options = TrainOptions(epochs=2, batch_size=2)
+    fit(network(), few(450), options, events.append)
+    inside = [e.message for e in events if "batch" in e.message]
+    assert inside == [
+        f"epoch {epoch}, batch {batch} of {samples // 2}"
+        for epoch in (1, 2)
+        for batch in range(100, samples // 2, 100)
+    ]
+    assert [e.done for e in events if "batch" not in e.message] == [1, 2]
+
+
 @pytest.mark.parametrize("augmentation", list(Augmentation))
 @pytest.mark.parametrize("schedule", list(Schedule))
 def test_results_are_bit_identical(augmentation: Augmentation, schedule: Schedule) -> None:

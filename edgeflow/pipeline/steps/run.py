@@ -29,8 +29,8 @@ from edgeflow.progress import ProgressEvent
 ANSWERS = "answers.npz"
 COUNTS = "counts.npz"
 RUN = "run.json"
-MAX_PARTS = 10
-IMAGES_PER_PART = 16
+MAX_PARTS = 50
+IMAGES_PER_PART = 32
 
 
 def run(context: StageContext) -> None:
