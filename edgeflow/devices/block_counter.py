@@ -14,14 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeflow.backends.firmware.image import FirmwareImage
-from edgeflow.devices.device import INVOKE_SYMBOL
+from edgeflow.devices.harness import FIRST_LAYER, INVOKE, OUTSIDE, code_owners, owner_count
 from edgeflow.devices.native_hooks import add_hook, stop_function
-from edgeflow.errors import BundleError
-
-_UNCHANGED = 0xFFFF
-_OUTSIDE = 0
-_INVOKE = 1
-_FIRST_LAYER = 2
 
 
 class CounterState(IntEnum):
@@ -58,9 +52,9 @@ class BlockCounter:
         from unicorn.unicorn_const import UC_HOOK_BLOCK
 
         self._code = np.frombuffer(image.bin + b"\0\0", dtype=np.uint8)
-        self._owners = _owners(image)
+        self._owners = code_owners(image)
         self._blocks = np.zeros((len(self._owners), 2), dtype=np.uint16)
-        self.instructions = np.zeros(_FIRST_LAYER + len(image.layers), dtype=np.uint64)
+        self.instructions = np.zeros(owner_count(image), dtype=np.uint64)
         self.entries = np.zeros_like(self.instructions)
         self._counter = _Counter(
             code=self._code.ctypes.data,
@@ -79,7 +73,7 @@ class BlockCounter:
         self.instructions[:] = 0
         self.entries[:] = 0
         self._counter.left = limit
-        self._counter.owner = _OUTSIDE
+        self._counter.owner = OUTSIDE
         self._counter.state = CounterState.RUNNING
 
     def expire(self) -> None:
@@ -93,34 +87,8 @@ class BlockCounter:
 
     def row(self) -> NDArray[np.int64]:
         """The instructions of `edgeflow_invoke` itself and of every layer, in that order."""
-        return self.instructions[_INVOKE:].astype(np.int64)
+        return self.instructions[INVOKE:].astype(np.int64)
 
     def layer_entries(self) -> NDArray[np.int64]:
         """How often `edgeflow_invoke` called every layer."""
-        return self.entries[_FIRST_LAYER:].astype(np.int64)
-
-
-def _owners(image: FirmwareImage) -> NDArray[np.uint16]:
-    """For each halfword of code, the owner of what runs from a block that starts there."""
-    owners = np.full(len(image.bin) // 2 + 1, _UNCHANGED, dtype=np.uint16)
-
-    def slots(name: str) -> slice:
-        symbol = image.symbols.get(name)
-        if symbol is None or not symbol.is_function or symbol.size_bytes == 0:
-            raise BundleError(
-                f"The firmware has no function {name!r}, so its instructions cannot be counted.",
-                hint="Layer functions need external linkage and must not be inlined.",
-            )
-        first = (symbol.address - image.load_address) // 2
-        if not 0 <= first < len(owners):
-            raise BundleError(
-                f"The firmware's function {name!r} at {symbol.address:#010x} is not in its code.",
-                hint="Build the firmware again.",
-            )
-        return slice(first, first + symbol.size_bytes // 2)
-
-    owners[slots("edgeflow_main")] = _OUTSIDE
-    owners[slots(INVOKE_SYMBOL)] = _INVOKE
-    for index, layer in enumerate(image.layers):
-        owners[slots(layer.symbol).start] = _FIRST_LAYER + index
-    return owners
+        return self.entries[FIRST_LAYER:].astype(np.int64)

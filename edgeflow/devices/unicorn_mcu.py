@@ -16,20 +16,20 @@ from numpy.typing import NDArray
 from edgeflow.backends.firmware.image import FirmwareImage
 from edgeflow.devices.alignment import AlignmentWatch
 from edgeflow.devices.block_counter import BlockCounter, CounterState
-from edgeflow.devices.device import (
-    INVOKE_SYMBOL,
-    DeviceRun,
-    LayerInstructions,
-    RunLimits,
-    flat_inputs,
-)
+from edgeflow.devices.device import DeviceRun, RunLimits, flat_inputs
 from edgeflow.devices.emulator import emulator_with
 from edgeflow.devices.faults import BadAccess, describe_fault, place, unaligned_access
+from edgeflow.devices.harness import (
+    address_of,
+    check_layer_calls,
+    check_stack,
+    counted_run,
+    painted_stack,
+    stack_high_water_bytes,
+)
 from edgeflow.errors import DeviceFaultError, DeviceTimeoutError
-from edgeflow.figures import FigureKind
 from edgeflow.targets.schema import MemoryKind, Target
 
-_PAINT = 0xC5A55A3C
 _THUMB = 1
 _ALIGNED_ONLY = frozenset({"Armv6-M"})
 
@@ -55,18 +55,8 @@ class UnicornMcu:
             for index, row in enumerate(rows):
                 outputs[index] = session.infer(row)
                 counts[index] = session.counter.row()
-        names = [(INVOKE_SYMBOL, ""), *((s.symbol, s.node_name) for s in image.layers)]
-        return DeviceRun(
-            outputs=outputs,
-            instructions=counts.sum(axis=1),
-            layers=tuple(
-                LayerInstructions(symbol, node_name, counts[:, i].copy())
-                for i, (symbol, node_name) in enumerate(names)
-            ),
-            stack_bytes=session.stack_high_water_bytes(),
-            kind=FigureKind.SIMULATED,
-            source=f"{self._target.core.name} emulated by unicorn {unicorn.__version__}",
-        )
+        source = f"{self._target.core.name} emulated by unicorn {unicorn.__version__}"
+        return counted_run(image, outputs, counts, session.stack_high_water_bytes(), source)
 
     def _check_alignment(
         self, image: FirmwareImage, row: NDArray[np.int8], limits: RunLimits
@@ -91,8 +81,8 @@ class _Session:
         self._watch_accesses()
         self.counter = BlockCounter(self._uc, image)
         self._alignment: AlignmentWatch | None = None
-        self._stack_bottom = self._address("edgeflow_stack_bottom")
-        self._exchange = self._address("edgeflow_exchange")
+        self._stack_bottom = address_of(image, "edgeflow_stack_bottom")
+        self._exchange = address_of(image, "edgeflow_exchange")
         self._input = 0
         self._output = 0
 
@@ -106,12 +96,11 @@ class _Session:
 
         if self._image.stack_bytes > self._target.region(MemoryKind.RAM).size_bytes:
             raise _not_in_memory(self._target, self._stack_bottom, self._image.stack_bytes)
-        words = self._image.stack_bytes // 4
-        self._write(self._stack_bottom, struct.pack("<I", _PAINT) * words)
+        self._write(self._stack_bottom, painted_stack(self._image))
         stack_top, reset = struct.unpack_from("<II", self._image.bin)
         self._uc.reg_write(arm_const.UC_ARM_REG_SP, stack_top)
         self._continue_at(reset)
-        buffers = self._read(self._address("edgeflow_buffers"), 8)
+        buffers = self._read(address_of(self._image, "edgeflow_buffers"), 8)
         self._input, self._output = struct.unpack("<II", buffers)
 
     def infer(self, row: NDArray[np.int8]) -> NDArray[np.int8]:
@@ -120,8 +109,8 @@ class _Session:
 
         self._write(self._input, row.tobytes())
         self._continue_at(self._uc.reg_read(arm_const.UC_ARM_REG_LR))
-        self._check_stack()
-        self._check_layers()
+        check_stack(self._image, self._read(self._stack_bottom, 4))
+        check_layer_calls(self._image, self.counter.layer_entries())
         data = self._read(self._output, self._image.output_bytes)
         return np.frombuffer(data, dtype=np.int8)
 
@@ -131,9 +120,7 @@ class _Session:
 
     def stack_high_water_bytes(self) -> int:
         """From the initial stack pointer to the lowest word that was ever written."""
-        data = self._read(self._stack_bottom, self._image.stack_bytes)
-        written = np.flatnonzero(np.frombuffer(data, dtype="<u4") != _PAINT)
-        return self._image.stack_bytes - int(written[0]) * 4 if written.size else 0
+        return stack_high_water_bytes(self._read(self._stack_bottom, self._image.stack_bytes))
 
     def _continue_at(self, address: int) -> None:
         """Run until the firmware stands at its exchange point again."""
@@ -171,23 +158,6 @@ class _Session:
 
         return int(self._uc.reg_read(arm_const.UC_ARM_REG_PC))
 
-    def _check_stack(self) -> None:
-        if struct.unpack("<I", self._read(self._stack_bottom, 4))[0] != _PAINT:
-            raise DeviceFaultError(
-                f"The firmware used all {self._image.stack_bytes} bytes of its stack.",
-                hint="Raise firmware.stack_bytes of the target.",
-            )
-
-    def _check_layers(self) -> None:
-        entries = self.counter.layer_entries()
-        for layer, count in zip(self._image.layers, entries, strict=True):
-            if count != 1:
-                raise DeviceFaultError(
-                    f"Layer {layer.node_name!r} ({layer.symbol}) was called {count} times in one "
-                    "inference instead of once.",
-                    hint="Report this as a defect of the code generator.",
-                )
-
     def _watch_accesses(self) -> None:
         from unicorn import unicorn_const
 
@@ -217,14 +187,6 @@ class _Session:
             self._uc.mem_write(address, data)
         except unicorn.UcError as error:
             raise _not_in_memory(self._target, address, len(data)) from error
-
-    def _address(self, name: str) -> int:
-        if name not in self._image.symbols:
-            raise DeviceFaultError(
-                f"The image has no symbol {name!r}: edgeflow's startup code is not in it.",
-                hint="Build the firmware with edgeflow.",
-            )
-        return self._image.symbols[name].address
 
 
 class _Deadline:
