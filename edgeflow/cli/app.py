@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,12 +12,14 @@ import typer
 from typer.exceptions import TyperException
 
 from edgeflow import __version__
+from edgeflow.cli import examples
 from edgeflow.cli.outcome import is_debugging, run_command, tell_error
 from edgeflow.errors import ExitCode
 
 app = typer.Typer(
     name="edgeflow",
     help="From data and the name of an embedded target to a verified, deployable artifact.",
+    epilog=examples.ROOT,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -30,7 +33,7 @@ app.add_typer(profiles, name="profiles")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A name, or the path of a file.")]
-Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files to check.")]
+Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="Files to check.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -51,32 +54,54 @@ def _root(
     """From data and the name of an embedded target to a verified, deployable artifact."""
 
 
-@app.command()
+@app.command(epilog=examples.BUILD, short_help="Build a verified artifact for a target.")
 def build(
     target: Annotated[
-        str | None, typer.Option(help="Name of a target, or the path of a target file.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="A target (`edgeflow targets list`), or the path of a target file (default: "
+            "cortex-m4).",
+        ),
     ] = None,
     data: Annotated[
-        str | None, typer.Option(metavar="SOURCE", help="`digits`, or a folder, archive or file.")
+        str | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="`digits`; class folders of PNG, JPEG or WAV files, or a zip of them; .npz; a "
+            "folder of CIFAR-10 or MNIST files (default: digits).",
+        ),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(metavar="MODEL", help="A network's name, .tflite, .onnx, or module:attr."),
+        typer.Option(
+            metavar="MODEL",
+            help="A network's name (below); FILE.tflite (int8); FILE.onnx (float or QDQ); "
+            "module:attribute (default: small).",
+        ),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(help="Configuration file (default: edgeflow.toml, if there).")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Configuration file (default: edgeflow.toml, if it is there)."
+        ),
     ] = None,
     run_dir: Annotated[
-        Path | None, typer.Option(help="Where the build lives (default: runs/TARGET).")
+        Path | None,
+        typer.Option(metavar="DIR", help="Where the build lives (default: runs/TARGET)."),
     ] = None,
     budget: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE",
-            help="flash=64KiB, ram=16KiB, instructions=500k (at most), accuracy=0.95 (at least).",
+            help="flash=64KiB, ram=16KiB, instructions=500k (at most), accuracy=0.95 (at least). "
+            "May be given once for each name.",
         ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of split, network and training.")] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Seed of split, network and training (default: 0)."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")
     ] = False,
@@ -90,7 +115,7 @@ def build(
     return show_plan(request, as_json) if dry_run else run_build(request, as_json)
 
 
-@app.command()
+@app.command(short_help="Check a bundle again, from its files to the device.")
 def verify(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle directory.")],
     as_json: AsJson = False,
@@ -108,7 +133,7 @@ def report(
         Path, typer.Argument(metavar="RUN_OR_BUNDLE", help="A run directory or a bundle.")
     ],
     output: Annotated[
-        Path | None, typer.Option(help="Write the report there, rendered anew.")
+        Path | None, typer.Option(metavar="FILE", help="Write the report there, rendered anew.")
     ] = None,
     as_json: AsJson = False,
     debug: Debug = False,
@@ -167,7 +192,7 @@ def profiles_validate(files: Files, as_json: AsJson = False, debug: Debug = Fals
     return validate_profiles(files, as_json)
 
 
-@app.command()
+@app.command(short_help="What this machine has of what edgeflow needs.")
 def doctor(as_json: AsJson = False, debug: Debug = False) -> int:
     """What this machine has of what edgeflow needs, and what to do about the rest."""
     from edgeflow.cli.setup import run_doctor
@@ -177,7 +202,7 @@ def doctor(as_json: AsJson = False, debug: Debug = False) -> int:
 
 @app.command()
 def init(
-    directory: Annotated[Path, typer.Argument(metavar="[DIR]")] = Path(),
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write it.")] = Path(),
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> int:
@@ -188,7 +213,10 @@ def init(
 
 
 def main() -> None:
-    """Entry point of the `edgeflow` program."""
+    """Entry point of the `edgeflow` program; asked to terminate, it ends as if interrupted."""
+    for asked in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(asked) is not signal.SIG_IGN:  # as `nohup` and shells set it
+            signal.signal(asked, signal.default_int_handler)
     sys.exit(run(sys.argv[1:]))
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as Display
 
+NARROW_COLUMNS = 100
 # Engine's words for the end of a stage; a room's own events never use them.
 _ENDINGS = ("done", "cached")
 _SHORT_NAMES: Mapping[str, str] = {
@@ -60,20 +61,25 @@ def _display(console: Console) -> Display:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
+        ProgressColumn,
         SpinnerColumn,
         TextColumn,
         TimeElapsedColumn,
     )
     from rich.progress import Progress as Display
+    from rich.table import Column
 
+    whole, rest = Column(no_wrap=True, min_width=9), Column(no_wrap=True, ratio=1)
+    # On a narrow terminal the words are worth more than the bar.
+    bar: tuple[ProgressColumn, ...] = (BarColumn(bar_width=20), MofNCompleteColumn())
     return Display(
         SpinnerColumn(finished_text="[green]✓[/]"),
-        TextColumn("{task.description:<9}"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
+        TextColumn("{task.description:<9}", table_column=whole),
+        *(bar if console.width >= NARROW_COLUMNS else bar[1:]),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[message]}", markup=False),
+        TextColumn("{task.fields[message]}", markup=False, table_column=rest),
         console=console,
+        expand=True,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import subprocess
@@ -215,6 +216,24 @@ def test_a_build_killed_at_random_moments_gives_the_undisturbed_bundle(
     assert ended.code == 0, ended.err
     assert tree(run_dir / "bundle") == tree(built.run_dir / "bundle")
     assert list(run_dir.rglob(f"{PARTIAL_PREFIX}*")) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_build_says_how_to_go_on(how: signal.Signals, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "edgeflow", "build", "--run-dir", str(tmp_path), "--json"]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    process.stderr.readline()  # the first stage has begun
+    process.send_signal(how)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == ExitCode.INTERRUPTED
+    assert json.loads(out)["error"]["kind"] == "interrupted"
+    assert "run the same command again" in err
+    assert "Traceback" not in err
+    assert not (tmp_path / "lock.json").exists()
 
 
 @pytest.mark.parametrize("name", ["data", "run"])
