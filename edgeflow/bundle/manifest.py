@@ -94,9 +94,12 @@ def _read_manifest(directory: Path) -> Manifest:
     try:
         text = (directory / MANIFEST).read_bytes()
     except OSError as error:
+        inside = directory / "bundle"
         raise BundleError(
             f"{directory} holds no readable {MANIFEST}",
-            hint="name the bundle directory that `edgeflow build` printed",
+            hint=f"did you mean {inside}?"
+            if (inside / MANIFEST).is_file()
+            else "name the bundle directory that `edgeflow build` printed",
         ) from error
     try:
         return Manifest.model_validate_json(text)

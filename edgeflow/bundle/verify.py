@@ -195,13 +195,17 @@ def _counts(summary: Summary, run: DeviceRun) -> CheckRow:
         wrong.append(INVOKE_SYMBOL)
     total = sum(stated.values()) + summary.overhead_instructions
     if not wrong:
-        detail = f"{total:,.1f} per inference, every layer as in figures.json"
+        detail = f"{_count(total)} per inference, every layer as in figures.json"
         return CheckRow(name="instructions", passed=True, detail=detail)
     first = wrong[0]
     said = stated.get(first, summary.overhead_instructions if first == INVOKE_SYMBOL else 0.0)
     now = overhead if first == INVOKE_SYMBOL else counted.get(first, 0.0)
-    detail = f"{len(wrong)} layers differ; {first}: {now:,.1f}, figures.json says {said:,.1f}"
+    detail = f"{len(wrong)} layers differ; {first}: {_count(now)}, figures.json says {_count(said)}"
     return CheckRow(name="instructions", passed=False, detail=detail)
+
+
+def _count(mean: float) -> str:
+    return f"{mean:,.0f}" if mean.is_integer() else f"{mean:,.1f}"
 
 
 def _mean(layer: LayerInstructions) -> float:
