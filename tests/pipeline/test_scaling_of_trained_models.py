@@ -91,6 +91,17 @@ def test_data_that_the_input_cannot_tell_apart_is_refused(
         imported(tmp_path, 1.0, -128, images(), **options)
 
 
+def test_features_in_another_scaling_than_the_models_are_refused_unless_told(
+    tmp_path: Path,
+) -> None:
+    x = np.random.default_rng(1).uniform(-1, 1, (90, PIXELS)).astype(np.float32)
+    x[:, 0] *= 100
+    with pytest.raises(DataError, match=r"input holds -1 to .* 8% is clipped"):
+        imported(tmp_path, 1 / 128, 0, x)
+    (tmp_path / "told").mkdir()
+    imported(tmp_path / "told", 1 / 128, 0, x, scaling="none")
+
+
 def test_what_the_user_says_goes_before_what_the_model_says(tmp_path: Path) -> None:
     plan = imported(tmp_path, 1.0, -128, images(), value_range=(0.0, 200.0))
     assert plan.config.data.value_range == (0.0, 200.0)

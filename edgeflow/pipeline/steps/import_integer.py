@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from edgeflow.data.dataset import Dataset, prepare
+from edgeflow.data.options import Scaling
 from edgeflow.errors import DataError
 from edgeflow.graph.ir import Graph
 from edgeflow.pipeline.stage import StageContext
@@ -18,7 +19,9 @@ from edgeflow.progress import ProgressEvent
 
 SAMPLES = 256
 LEVELS_LOST = 8
-MOST_CLIPPED = 0.5
+MOST_CLIPPED = 0.05
+MOST_CLIPPED_IF_STATED = 0.5
+CLIPPING_MARGIN = 0.1  # of the input's range: quantizers cut a little off on purpose
 
 
 def run(context: StageContext) -> None:
@@ -40,16 +43,20 @@ def run(context: StageContext) -> None:
 
 
 def _check_scaling(graph: Graph, dataset: Dataset, context: StageContext) -> None:
-    """Refuse data that the input's quantization makes almost constant, or clips for the most part.
+    """Refuse data that the input's quantization makes almost constant, or clips.
 
-    Such a build would pass, bit for bit, and recognise nothing.
+    Such a build would pass, bit for bit, and recognise nothing. A user who states the scaling may
+    have half of the values clipped.
     """
     samples = dataset.test.x[:SAMPLES]
     levels = np.unique(quantized_inputs(graph, dataset, samples)).size
     given = min(256, np.unique(samples).size)
     low, high = input_range(graph)
     values = prepare(dataset.preprocessing, samples)
-    clipped = float(np.mean((values < low) | (values > high)))
+    margin = CLIPPING_MARGIN * (high - low)
+    clipped = float(np.mean((values < low - margin) | (values > high + margin)))
+    stated = context.plan.config.data.scaling is not Scaling.AUTO
+    limit = MOST_CLIPPED_IF_STATED if stated else MOST_CLIPPED
     context.progress(
         ProgressEvent(
             "import",
@@ -57,10 +64,11 @@ def _check_scaling(graph: Graph, dataset: Dataset, context: StageContext) -> Non
             f"{values.min():.4g} to {values.max():.4g}",
         )
     )
-    if levels * LEVELS_LOST < given or clipped > MOST_CLIPPED:
+    if levels * LEVELS_LOST < given or clipped > limit:
         raise DataError(
             f"the data {dataset.name} does not suit the input of {graph.name}: scaled, it lies in "
             f"{values.min():.4g} to {values.max():.4g}, and the input holds {low:.4g} to "
             f"{high:.4g}; {levels} different int8 values are left, and {clipped:.0%} is clipped",
-            hint="set [data] scaling or value_range to what the model was trained with",
+            hint="set [data] scaling (none: values as they are) or value_range to what the model "
+            "was trained with",
         )
