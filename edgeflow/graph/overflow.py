@@ -74,9 +74,8 @@ def _in_int32(values: Int64Array) -> NDArray[np.bool_]:
     return (values >= INT32_MIN) & (values <= INT32_MAX)
 
 
-def channel_bounds(graph: Graph, node: Node) -> tuple[Int64Array, Int64Array]:
-    """Lowest and highest accumulator of each output channel, for a node with weights."""
-    output_axis = 3 if node.kind is OpKind.DEPTHWISE_CONV_2D else 0
+def _weight_bounds(graph: Graph, node: Node, output_axis: int) -> tuple[Int64Array, Int64Array]:
+    """Lowest and highest accumulator of each output channel."""
     x, weights, bias = (graph.tensors[name] for name in node.inputs)
     assert weights.data is not None
     assert bias.data is not None
@@ -104,7 +103,8 @@ def _zero_point(tensor: Tensor) -> int:
 
 def _convolution(graph: Graph, node: Node) -> None:
     constants = conv_requantization(graph, node)
-    low, high = channel_bounds(graph, node)
+    axis = 3 if node.kind is OpKind.DEPTHWISE_CONV_2D else 0
+    low, high = _weight_bounds(graph, node, axis)
     _check_requantization(
         node,
         low,
@@ -116,7 +116,7 @@ def _convolution(graph: Graph, node: Node) -> None:
 
 
 def _fully_connected(graph: Graph, node: Node) -> None:
-    low, high = channel_bounds(graph, node)
+    low, high = _weight_bounds(graph, node, 0)
     x, weights, _ = (_scales(graph.tensors[name]) for name in node.inputs)
     (output,) = _scales(graph.tensors[node.outputs[0]])
     ratios = np.array(weights) * x[0] / output

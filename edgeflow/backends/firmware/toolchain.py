@@ -14,7 +14,7 @@ from pathlib import Path
 from edgeflow.backends.firmware.compiler import CompilerError, run_compiler
 from edgeflow.backends.firmware.image import FirmwareImage, read_image
 from edgeflow.backends.firmware.source import SourceTree
-from edgeflow.errors import DoesNotFitError, ToolFailedError
+from edgeflow.errors import DoesNotFitError, TargetFileError, ToolFailedError
 from edgeflow.targets.schema import MemoryKind, MemoryRegion, Target
 
 LINKER_SCRIPT = "boot/link.ld"
@@ -39,6 +39,7 @@ _COMPILE_FLAGS = (
 )
 _LINK_FLAGS = ("-Wl,--gc-sections", "-Wl,--build-id=none", "-Wl,-z,max-page-size=4096", "-fno-lto")
 _HOST_FLAGS = ("-std=c99", "-O2", "-fPIC", "-fno-lto", "-fno-sanitize=all", "-g0", "-I.")
+_UNKNOWN_PROCESSOR = re.compile(r"(?:unknown [\w ]+:|unable to parse target)[^\n]*", re.IGNORECASE)
 _REGION_OVERFLOW = re.compile(r"will not fit in region")
 _LARGEST_LINK_BYTES = 0x10000000
 _ERROR_LINES = 12
@@ -171,8 +172,20 @@ def _compile(directory: Path, path: str, target: Target) -> str:
     try:
         run_compiler(arguments, directory)
     except CompilerError as error:
+        if unknown := _UNKNOWN_PROCESSOR.search(error.output):
+            raise _unknown_processor(unknown[0].strip(), target) from error
         raise _tool_failed(f"Compiling {path} for {target.name} failed", error) from error
     return output
+
+
+def _unknown_processor(told: str, target: Target) -> TargetFileError:
+    chain = target.toolchain
+    return TargetFileError(
+        f"Target {target.name}: the compiler does not know its processor: {told} (toolchain.cpu = "
+        f"{chain.cpu!r}, toolchain.triple = {chain.triple!r}).",
+        hint="Correct [toolchain] in the target file; a target that works has cpu = "
+        "'cortex_m4+soft_float' and triple = 'thumb-freestanding-eabi'.",
+    )
 
 
 def _link(directory: Path, objects: list[str], target: Target, script: str) -> bytes:

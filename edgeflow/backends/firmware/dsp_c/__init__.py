@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from edgeflow.backends.firmware import portable_c
-from edgeflow.backends.firmware.dsp_c import convolution
+from edgeflow.backends.firmware.dsp_c import convolution, depthwise, elementwise
 from edgeflow.backends.firmware.kernel_set import Renderer
 from edgeflow.graph.ir import Graph, Node, OpKind
 
@@ -19,6 +19,8 @@ def scratch_bytes(graph: Graph, node: Node) -> int:
     """Working memory of the kernel that a node takes."""
     if node.kind is OpKind.CONV_2D:
         return convolution.patch_bytes(graph, node)
+    if node.kind is OpKind.DEPTHWISE_CONV_2D:
+        return depthwise.plane_bytes(graph, node)
     return portable_c.scratch_bytes(graph, node)
 
 
@@ -26,5 +28,7 @@ RENDERERS: Mapping[OpKind, Renderer] = MappingProxyType(
     {
         **portable_c.RENDERERS,
         OpKind.CONV_2D: convolution.conv_2d,
+        OpKind.DEPTHWISE_CONV_2D: depthwise.depthwise_conv_2d,
+        OpKind.ADD: elementwise.add,
     }
 )

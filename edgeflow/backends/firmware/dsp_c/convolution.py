@@ -8,16 +8,13 @@ from numpy.typing import NDArray
 from edgeflow.backends.firmware import portable_c
 from edgeflow.backends.firmware.c_text import CType, Expression, Value
 from edgeflow.backends.firmware.dsp_c.clamping import narrow_range
-from edgeflow.backends.firmware.dsp_c.scaling import Scale, channel_scales, fits_pairs
+from edgeflow.backends.firmware.dsp_c.scaling import Channels, channels
 from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
 from edgeflow.backends.firmware.portable_c.channelwise import (
-    folded_bias,
     is_pointwise,
-    weight_rows,
     window_fields,
 )
 from edgeflow.graph.ir import Graph, Node, OpKind
-from edgeflow.graph.overflow import channel_bounds
 from edgeflow.graph.requantize import conv_requantization
 
 TAPS_PER_WORD_PAIR = 4
@@ -45,37 +42,48 @@ def padded_taps(taps: int) -> int:
     return -(-taps // TAPS_PER_WORD_PAIR) * TAPS_PER_WORD_PAIR
 
 
-def pair_constants(bias: NDArray[np.int32], scales: tuple[Scale, ...]) -> NDArray[np.int64]:
-    """The eight words of each pair of channels; `bias` has the zero point folded in."""
-    odd = len(scales) % 2
-    biases = np.append(bias.astype(np.int64), np.zeros(odd, np.int64)).reshape(-1, 2)
-    entries = [(s.multiplier, s.base, s.shift) for s in scales] + [(0, 0, 1)] * odd
-    both = (256 * biases[:, 1] + biases[:, 0]) & 0xFFFFFFFF
-    both = np.where(both >= 2**31, both - 2**32, both)
-    return np.column_stack([both, biases[:, 0], np.reshape(entries, (-1, 6))]).reshape(-1)
+def pair_constants(found: Channels) -> NDArray[np.int64]:
+    """The five words of each pair of channels, flat."""
+    odd = len(found.rows) % 2
+
+    def in_pairs(values: NDArray[np.int64], filler: int) -> NDArray[np.int64]:
+        return np.append(values, np.full(odd, filler, np.int64)).reshape(-1, 2)
+
+    bias = in_pairs(found.folded_bias, 0)
+    shifts = in_pairs(found.shifts, 1)
+    return np.column_stack(
+        [
+            bias[:, ::-1],
+            in_pairs(found.multipliers, 0),
+            shifts[:, 0] | shifts[:, 1] << 8,
+        ]
+    ).reshape(-1)
 
 
-def fits_lanes(rows: NDArray[np.int8]) -> bool:
+def _fits_lanes(rows: NDArray[np.int8]) -> bool:
     """Whether 256 * w1 + w0 of neighbouring channels fits 16 bits for every tap."""
     odd = rows[1::2].astype(np.int64)
     return bool(np.all(256 * odd + rows[: 2 * len(odd) : 2] >= -(2**15)))
 
 
-def is_fast(graph: Graph, node: Node) -> bool:
-    """Whether the kernel is exact for every input of this layer."""
-    weights = graph.tensors[node.inputs[1]].data
-    assert weights is not None
-    rows = weights.astype(np.int8).reshape(weights.shape[0], -1)
-    return (
-        channel_scales(graph, node) is not None
-        and fits_lanes(rows)
-        and fits_pairs(*channel_bounds(graph, node))
-    )
+def _fits_words(found: Channels) -> bool:
+    """Whether 256 * s1 + s0 of neighbouring channels fits 32 bits, whatever the input."""
+    reach = np.maximum(np.abs(found.low), np.abs(found.high))
+    odd = reach[1::2]
+    return bool(np.all(256 * odd + reach[: 2 * len(odd) : 2] < 2**31))
+
+
+def fast_channels(graph: Graph, node: Node) -> Channels | None:
+    """The channels of a layer for which the kernel is exact, whatever the input; else None."""
+    found = channels(graph, node)
+    if found is None or not (_fits_lanes(found.rows) and _fits_words(found)):
+        return None
+    return found
 
 
 def patch_bytes(graph: Graph, node: Node) -> int:
     """Three pixels as int16; one as int8 unless the filter is 1x1."""
-    if not is_fast(graph, node):
+    if fast_channels(graph, node) is None:
         return portable_c.scratch_bytes(graph, node)
     taps = padded_taps(int(np.prod(graph.tensors[node.inputs[1]].shape[1:])))
     return 2 * PIXELS * taps + (0 if is_pointwise(graph, node) else taps)
@@ -83,30 +91,25 @@ def patch_bytes(graph: Graph, node: Node) -> int:
 
 def conv_2d(layer: LayerContext) -> RenderedLayer:
     """CONV_2D; a pointwise one has a kernel of its own."""
-    if not is_fast(layer.graph, layer.node):
+    found = fast_channels(layer.graph, layer.node)
+    if found is None:
         return portable_c.RENDERERS[OpKind.CONV_2D](layer)
-    scales = channel_scales(layer.graph, layer.node)
-    assert scales is not None
     values = conv_requantization(layer.graph, layer.node)
-    rows = weight_rows(layer, 0)
-    bias = layer.input(2).data
-    assert bias is not None
-    sums = rows.sum(axis=1, dtype=np.int64)
-    folded = folded_bias(bias.astype(np.int32), sums, values.input_zero_point)
     shape = list(layer.input(1).shape)
     weights = layer.constant(
-        "weights", CType.UINT32, paired_words(rows), f"weights {shape}, channels in pairs"
+        "weights", CType.UINT32, paired_words(found.rows), f"weights {shape}, channels in pairs"
     )
     pairs = layer.constant(
-        "pairs", CType.INT32, pair_constants(folded, scales), "biases and scales of each pair"
+        "pairs", CType.INT32, pair_constants(found), "biases and scales of each pair"
     )
     _, in_h, in_w, in_c = layer.input(0).shape
     _, out_h, out_w, out_c = layer.output.shape
     dot: dict[str, Value] = {
         "weights": Expression(weights.name),
         "pairs": Expression(pairs.name),
-        "taps": padded_taps(rows.shape[1]),
+        "taps": padded_taps(found.rows.shape[1]),
         "outputs": out_c,
+        "base": 2 * values.output_zero_point + 1,
     }
     fields: dict[str, Value] = {
         "input_height": in_h,

@@ -1,4 +1,4 @@
-"""Requantization constants of the DSP kernels, for channels where their short form is exact."""
+"""Requantization constants of the DSP kernels, for layers where their short form is exact."""
 
 from __future__ import annotations
 
@@ -7,59 +7,116 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeflow.graph.fixed_point import saturating_rounding_doubling_high_mul
-from edgeflow.graph.ir import Graph, Node
-from edgeflow.graph.overflow import channel_bounds
+from edgeflow.graph.fixed_point import (
+    multiply_by_quantized_multiplier,
+    saturating_rounding_doubling_high_mul,
+)
+from edgeflow.graph.ir import Graph, Node, OpKind
 from edgeflow.graph.requantize import conv_requantization
+
+_CONSTANT_MULTIPLIER, _CONSTANT_SHIFT = 2**30, 1
 
 
 @dataclass(frozen=True)
 class Scale:
-    """`edgeflow_dsp_scale` of one channel."""
+    """`edgeflow_dsp_scale`."""
 
     multiplier: int
     base: int
     shift: int
 
 
-def scale(multiplier: int, shift: int, zero_point: int, low: int, high: int) -> Scale | None:
-    """The constants of `edgeflow_dsp_rescale` for accumulators from `low` to `high`.
+@dataclass(frozen=True, eq=False)
+class Channels:
+    """A layer's output channels: int8 weights [channels, taps] and per channel the rest.
 
-    `shift` is positive to the left, as in `fixed_point.multiply_by_quantized_multiplier`. None where
-    a left shift or a bound rules the short form out.
+    `bias` has the input zero point folded in and, as `low` and `high`, the bounds of the sums, is a
+    number without overflow. Shifts are to the right.
     """
-    right = -shift
-    if max(-low, high) >= 2**30:
-        return None
-    scaled = [int(saturating_rounding_doubling_high_mul(a, multiplier)) for a in (low, high)]
-    reach = max(abs(value) for value in scaled)
-    if (right >= 1 and reach < 1 << (right - 1)) or multiplier == 0:
-        # Always the zero point; its base fits 32 bits for a shift of 1.
-        multiplier, right, reach = 0, 1, 0
-    if right < 1:
-        return None
-    base = (2 * zero_point + 1) << (right - 1)
-    if reach + abs(base) + 1 >= 2**31:
-        return None
-    return Scale(multiplier, base, right)
+
+    rows: NDArray[np.int8]
+    bias: NDArray[np.int64]
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+    multipliers: NDArray[np.int64]
+    shifts: NDArray[np.int64]
+
+    @property
+    def folded_bias(self) -> NDArray[np.int64]:
+        """The bias modulo 2**32, as int32."""
+        return wrapped(self.bias)
 
 
-def channel_scales(graph: Graph, node: Node) -> tuple[Scale, ...] | None:
-    """One scale per output channel of a convolution, or None where one channel has none."""
-    values = conv_requantization(graph, node)
-    low, high = channel_bounds(graph, node)
+def wrapped(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The low 32 bits as signed numbers."""
+    return ((values + 2**31) & 0xFFFFFFFF) - 2**31
+
+
+def scale(multiplier: int, right_shift: int, zero_point: int, reach: int) -> Scale | None:
+    """The constants of `edgeflow_dsp_rescale` for sums from -reach to reach; None if not exact."""
+    if right_shift < 1 or reach >= 2**30:
+        return None
+    base = (2 * zero_point + 1) << (right_shift - 1)
+    scaled = int(saturating_rounding_doubling_high_mul(reach, multiplier))
+    if scaled + 1 + 2 * abs(base) >= 2**31:
+        return None
+    return Scale(multiplier, base, right_shift)
+
+
+def channels(graph: Graph, node: Node) -> Channels | None:
+    """The channels of a convolution; None where one of them has no exact short form.
+
+    A channel whose output cannot change, as with the tiny scales of dead filters, gets weights of
+    zero and small numbers that give the same output.
+    """
+    given = _channels(graph, node)
+    zero_point = conv_requantization(graph, node).output_zero_point
+    outputs = [_scaled(bound, given) for bound in (given.low, given.high)]
+    saturated = [np.clip(value + zero_point, -128, 127) - zero_point for value in outputs]
+    constant = saturated[0] == saturated[1]
+    # t = bias / 2 and output = t / 2, both without rounding
+    bias = np.where(constant, 4 * saturated[0], given.bias)
+    found = Channels(
+        rows=np.where(constant[:, None], np.int8(0), given.rows),
+        bias=bias,
+        low=np.where(constant, bias, given.low),
+        high=np.where(constant, bias, given.high),
+        multipliers=np.where(constant, _CONSTANT_MULTIPLIER, given.multipliers),
+        shifts=np.where(constant, _CONSTANT_SHIFT, given.shifts),
+    )
+    reach = np.maximum(np.abs(found.low), np.abs(found.high))
     scales = [
-        scale(multiplier, shift, values.output_zero_point, int(least), int(most))
-        for multiplier, shift, least, most in zip(
-            values.multipliers, values.shifts, low, high, strict=True
-        )
+        scale(int(m), int(s), zero_point, int(r))
+        for m, s, r in zip(found.multipliers, found.shifts, reach, strict=True)
     ]
-    found = tuple(entry for entry in scales if entry is not None)
-    return found if len(found) == len(scales) else None
+    return found if all(scales) else None
 
 
-def fits_pairs(low: NDArray[np.int64], high: NDArray[np.int64]) -> bool:
-    """Whether 256 * s1 + s0 of neighbouring channels fits 32 bits, whatever the input."""
-    reach = np.maximum(np.abs(low), np.abs(high))
-    reach = np.append(reach, np.zeros(reach.size % 2, np.int64)).reshape(-1, 2)
-    return bool(np.all(256 * reach[:, 1] + reach[:, 0] < 2**31))
+def _scaled(sums: NDArray[np.int64], given: Channels) -> NDArray[np.int64]:
+    """One sum of each channel, scaled but without the zero point."""
+    pairs = zip(sums, given.multipliers, given.shifts, strict=True)
+    scaled = [multiply_by_quantized_multiplier(int(a), int(m), -int(s)) for a, m, s in pairs]
+    return np.array([int(value) for value in scaled], np.int64)
+
+
+def _channels(graph: Graph, node: Node) -> Channels:
+    """The channels as the graph has them."""
+    values = conv_requantization(graph, node)
+    weights, bias = (graph.tensors[name].data for name in node.inputs[1:3])
+    assert weights is not None
+    assert bias is not None
+    axis = 3 if node.kind is OpKind.DEPTHWISE_CONV_2D else 0
+    rows = np.moveaxis(weights.astype(np.int8), axis, 0).reshape(weights.shape[axis], -1)
+    positive = np.maximum(rows, 0).sum(axis=1, dtype=np.int64)
+    negative = np.minimum(rows, 0).sum(axis=1, dtype=np.int64)
+    # A tap on padding counts as the zero point, which lies between the ends of the range.
+    least, most = -128 - values.input_zero_point, 127 - values.input_zero_point
+    offset = bias.astype(np.int64)
+    return Channels(
+        rows=rows,
+        bias=offset - values.input_zero_point * (positive + negative),
+        low=offset + positive * least + negative * most,
+        high=offset + positive * most + negative * least,
+        multipliers=np.array(values.multipliers, np.int64),
+        shifts=-np.array(values.shifts, np.int64),
+    )

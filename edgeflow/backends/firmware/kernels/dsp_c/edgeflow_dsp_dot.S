@@ -29,31 +29,39 @@
     smlad   r12, r4, r6, r12
     .endm
 
-/* Sum of channel 0 to int8; r2 multiplier, r3 base, r4 shift as in edgeflow_dsp_rescale. */
-    .macro requantize sum
-    add     r5, r3, \sum, asr #31
+/* Sum of channel 0 to int8 as edgeflow_dsp_rescale; r0 base, r4 shift in the low byte. */
+    .macro requantize sum, multiplier
+    add     r5, r0, \sum, asr #31
     lsl     \sum, \sum, #1
-    smmlar  \sum, \sum, r2, r5
+    smmlar  \sum, \sum, \multiplier, r5
     asr     \sum, \sum, r4
     ssat    \sum, #8, \sum
     .endm
 
 /* The same from 256 times the sum. */
-    .macro requantize_256 sum
-    add     r5, r3, \sum, asr #31
+    .macro requantize_256 sum, multiplier
+    add     r5, r0, \sum, asr #31
     asr     \sum, \sum, #7
-    smmlar  \sum, \sum, r2, r5
+    smmlar  \sum, \sum, \multiplier, r5
     asr     \sum, \sum, r4
     ssat    \sum, #8, \sum
     .endm
 
+/* r0 the base for the shift in r4's low byte, from 2 * zero point + 1 at [sp + offset]. */
+    .macro load_base offset
+    ldr     r0, [sp, #\offset]
+    lsl     r0, r0, r4
+    asr     r0, r0, #1
+    .endm
+
 /* Stack: the pixels and their end, the output and its step to the next pixel, outputs to go, constants,
- * where the loop over taps is entered. */
+ * where the loop over taps is entered, 2 * zero point + 1. */
     .equ    PIXELS, 0
     .equ    OUTPUT, 8
     .equ    TO_GO, 16
     .equ    PAIRS, 20
     .equ    ENTRY, 24
+    .equ    BASE, 28
 
     .section .text.edgeflow_dsp_three_pixels, "ax", %progbits
     .balign 4
@@ -62,6 +70,7 @@
 edgeflow_dsp_three_pixels:
     push    {r4, r5, r6, r7, r8, r9, r10, r11, lr}
     mov     r4, r2
+    ldr     r2, [r0, #16]               /* base */
     ldm     r0, {r9, r10, r11, r12}     /* weights, pairs, taps, outputs */
     add     r3, r11, r11, lsl #1
     add     r3, r1, r3, lsl #1          /* three pixels of two bytes a tap */
@@ -70,15 +79,18 @@ edgeflow_dsp_three_pixels:
     mov     r7, r10
     rsb     r8, r11, #0
     and     r8, r8, #12                 /* four-tap blocks to leave out, times four */
-    adr     r2, .Lthree_taps
-    add     r8, r2, r8, lsl #4          /* a block is 64 bytes long */
+    adr     r0, .Lthree_taps
+    add     r8, r0, r8, lsl #4          /* a block is 64 bytes long */
     orr     r8, r8, #1
-    push    {r1, r3, r4, r5, r6, r7, r8}
+    mov     r0, r9
+    mov     r9, r2
+    push    {r1, r3, r4, r5, r6, r7, r8, r9}
+    mov     r1, r0
     mov     r0, r7
-    mov     r1, r9
 .Lthree_pair:
     ldm     r0!, {r7, r10}
     str     r0, [sp, #PAIRS]
+    add     r7, r10, r7, lsl #8
     ldrd    r0, lr, [sp, #PIXELS]
     mov     r8, r7
     mov     r9, r7
@@ -100,30 +112,34 @@ edgeflow_dsp_three_pixels:
     sub     r7, r7, r10
     sub     r8, r8, r11
     sub     r9, r9, r12
-    ldm     r0!, {r2, r3, r4}
-    requantize r10
+    ldm     r0!, {r2, r3, r4}           /* multipliers and shifts */
+    str     r0, [sp, #PAIRS]
+    load_base BASE
+    requantize r10, r2
     strb    r10, [r6]
-    requantize r11
+    requantize r11, r2
     strb    r11, [r6, lr]
-    requantize r12
+    requantize r12, r2
     strb    r12, [r6, lr, lsl #1]
     ldr     r2, [sp, #TO_GO]
     subs    r2, r2, #2
     str     r2, [sp, #TO_GO]
     bmi     .Lthree_done
     add     r6, r6, #1
-    ldm     r0!, {r2, r3, r4}
-    requantize_256 r7
+    lsr     r4, r4, #8
+    load_base BASE
+    requantize_256 r7, r3
     strb    r7, [r6]
-    requantize_256 r8
+    requantize_256 r8, r3
     strb    r8, [r6, lr]
-    requantize_256 r9
+    requantize_256 r9, r3
     strb    r9, [r6, lr, lsl #1]
     add     r6, r6, #1
     str     r6, [sp, #OUTPUT]
+    ldr     r0, [sp, #PAIRS]
     bne     .Lthree_pair                /* the flags are those of the outputs to go */
 .Lthree_done:
-    add     sp, sp, #28
+    add     sp, sp, #32
     pop     {r4, r5, r6, r7, r8, r9, r10, r11, pc}
     .if (.Lthree_taps_1 - .Lthree_taps) != 64
     .error "a block of four taps is not 64 bytes long"
@@ -148,7 +164,7 @@ edgeflow_dsp_three_pixels:
     .type   edgeflow_dsp_one_pixel, %function
 edgeflow_dsp_one_pixel:
     push    {r4, r5, r6, r7, r8, r9, r10, r11, lr}
-    ldm     r0, {r3, r4, r5, r6}        /* weights, pairs, taps, outputs */
+    ldm     r0, {r3, r4, r5, r6, r7}    /* weights, pairs, taps, outputs, base */
     mov     r9, r2
     mov     r11, r4
     mov     r12, r6
@@ -158,12 +174,13 @@ edgeflow_dsp_one_pixel:
     adr     r2, .Lone_taps
     add     r8, r2, r8, lsl #3          /* a block is 32 bytes long */
     orr     r8, r8, #1
-    push    {r1, r8}
+    push    {r1, r7, r8}
     mov     r1, r3
 .Lone_pair:
     ldm     r11!, {r7, r10}
+    add     r7, r10, r7, lsl #8
     ldr     r0, [sp]
-    ldr     pc, [sp, #4]
+    ldr     pc, [sp, #8]
     .balign 4
 .Lone_taps:
     one_pixel_four_taps
@@ -176,16 +193,18 @@ edgeflow_dsp_one_pixel:
 
     sub     r7, r7, r10
     ldm     r11!, {r2, r3, r4}
-    requantize r10
+    load_base 4
+    requantize r10, r2
     strb    r10, [r9], #1
     subs    r12, r12, #2
     bmi     .Lone_done
-    ldm     r11!, {r2, r3, r4}
-    requantize_256 r7
+    lsr     r4, r4, #8
+    load_base 4
+    requantize_256 r7, r3
     strb    r7, [r9], #1
     bne     .Lone_pair
 .Lone_done:
-    add     sp, sp, #8
+    add     sp, sp, #12
     pop     {r4, r5, r6, r7, r8, r9, r10, r11, pc}
     .if (.Lone_taps_1 - .Lone_taps) != 32
     .error "a block of four taps is not 32 bytes long"

@@ -8,16 +8,16 @@ typedef struct {
 } sums;
 
 static sums dot_products(const uint32_t *weights, const edgeflow_word *pixel, int32_t step,
-                         int32_t words, int32_t bias_both, int32_t bias)
+                         int32_t words, const int32_t *bias)
 {
-    int32_t both = bias_both;
-    int32_t low = bias;
+    uint32_t both = 256u * (uint32_t)bias[0] + (uint32_t)bias[1];
+    int32_t low = bias[1];
     for (int32_t i = 0; i < words; i++) {
         const int32_t lanes = (int32_t)weights[i];
-        both = edgeflow_dot_lanes(pixel[i * step], lanes, both);
+        both = (uint32_t)edgeflow_dot_lanes(pixel[i * step], lanes, (int32_t)both);
         low = edgeflow_dot_lanes(pixel[i * step], edgeflow_even_bytes(lanes), low);
     }
-    const sums result = {{low, (int32_t)((uint32_t)both - (uint32_t)low) >> 8}};
+    const sums result = {{low, (int32_t)(both - (uint32_t)low) >> 8}};
     return result;
 }
 
@@ -26,12 +26,13 @@ static void pixels(const edgeflow_dsp_dot *dot, const edgeflow_word *interleaved
 {
     const int32_t words = dot->taps / 2;
     for (int32_t channel = 0; channel < dot->outputs; channel++) {
-        const int32_t *constants = dot->pairs + channel / 2 * 8;
-        const int32_t *to = constants + 2 + channel % 2 * 3;
-        const edgeflow_dsp_scale scale = {to[0], to[1], to[2]};
+        const int32_t *constants = dot->pairs + channel / 2 * 5;
+        const int32_t shift = (constants[4] >> (channel % 2 * 8)) & 0xFF;
+        const edgeflow_dsp_scale scale = {constants[2 + channel % 2],
+                                          dot->base * ((int32_t)1 << (shift - 1)), shift};
         for (int32_t pixel = 0; pixel < count; pixel++) {
             const sums both = dot_products(dot->weights + channel / 2 * words, interleaved + pixel,
-                                           count, words, constants[0], constants[1]);
+                                           count, words, constants);
             output[pixel * dot->outputs + channel] =
                 (int8_t)edgeflow_dsp_rescale(both.channel[channel % 2], &scale);
         }

@@ -16,14 +16,15 @@
  * pair of channels and each four taps, the word of taps 0 and 2, then that of taps 1 and 3. An odd
  * number of outputs ends with a pair whose channel 1 is not stored.
  *
- * Eight constants for each pair: 256 * bias of channel 1 + bias of channel 0, modulo 2^32; the bias
- * of channel 0; the edgeflow_dsp_scale of channel 0; that of channel 1. Biases have the input zero
- * point folded in. */
+ * Five constants for each pair: the biases of channels 1 and 0, the input zero point folded in, the
+ * multipliers of channels 0 and 1, and their shifts in the lowest two bytes. `base` is
+ * 2 * output zero point + 1: see edgeflow_dsp_rescale. */
 typedef struct {
     const uint32_t *weights;
     const int32_t *pairs;
     int32_t taps;
     int32_t outputs;
+    int32_t base;
 } edgeflow_dsp_dot;
 
 /* Pixels are widened to int16: words of the same tap order as the weights'. Writes `outputs` bytes.

@@ -1,0 +1,162 @@
+"""DEPTHWISE_CONV_2D as one plane of int16 values per channel (`edgeflow_dsp_plane.h`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgeflow.backends.firmware import portable_c
+from edgeflow.backends.firmware.c_text import CType, Expression, Value
+from edgeflow.backends.firmware.dsp_c.clamping import narrow_range
+from edgeflow.backends.firmware.dsp_c.scaling import Channels, channels
+from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
+from edgeflow.graph.ir import Conv2D, Graph, Node, OpKind
+from edgeflow.graph.requantize import conv_requantization
+
+# A plane takes a strip of the image where the whole one would be larger.
+PLANE_BYTES = 1024
+_COLUMNS_AT_ONCE = 4
+_STRIP = ("edgeflow_dsp_strip.c",)
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """One axis of the image; steps in tensor elements."""
+
+    input: int
+    input_step: int
+    output: int
+    output_step: int
+    filter: int
+    stride: int
+    pad: int
+
+    def fields(self) -> dict[str, Value]:
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class _Plane:
+    """How a layer is cut into strips; `transposed` planes have the image's rows as columns."""
+
+    rows: _Axis
+    columns: _Axis
+    transposed: bool
+
+    @property
+    def pitch(self) -> int:
+        """Values of a row: what four columns at a time read, and an even number."""
+        groups = -(-self.columns.output // _COLUMNS_AT_ONCE) * _COLUMNS_AT_ONCE
+        taps = -(-self.columns.filter // 2) * 2
+        values = (groups - 1) * self.columns.stride + taps
+        # The 3x3 kernels read whole words of the group, one beyond the last tap.
+        return -(-(values + 1) // 2) * 2
+
+    @property
+    def strip_rows(self) -> int:
+        """Output rows of a strip."""
+        rows = (PLANE_BYTES // (2 * self.pitch) - self.rows.filter) // self.rows.stride + 1
+        return min(max(rows, 1), self.rows.output)
+
+    @property
+    def plane_rows(self) -> int:
+        return (self.strip_rows - 1) * self.rows.stride + self.rows.filter
+
+    @property
+    def is_3x3(self) -> bool:
+        return (self.rows.filter, self.columns.filter) == (3, 3) and self.columns.stride <= 2
+
+    @property
+    def bytes(self) -> int:
+        words = 0 if self.is_3x3 else self.rows.filter * (-(-self.columns.filter // 2))
+        return 2 * self.plane_rows * self.pitch + 4 * words
+
+    @property
+    def work(self) -> int:
+        """Multiplications of a channel, those for nothing included."""
+        groups = -(-self.columns.output // _COLUMNS_AT_ONCE) * _COLUMNS_AT_ONCE
+        words = self.rows.filter * (-(-self.columns.filter // 2))
+        # What a row costs beside its groups weighs as much as some ten words.
+        return self.rows.output * (groups * (words + 6) + 10)
+
+
+def _plane(graph: Graph, node: Node) -> _Plane:
+    """The orientation that costs less."""
+    assert isinstance(node.attributes, Conv2D)
+    window = node.attributes.window
+    _, in_h, in_w, in_c = graph.tensors[node.inputs[0]].shape
+    _, out_h, out_w, out_c = graph.tensors[node.outputs[0]].shape
+    _, filter_h, filter_w, _ = graph.tensors[node.inputs[1]].shape
+    down = _Axis(in_h, in_w * in_c, out_h, out_w * out_c, filter_h, window.stride_h, window.pad_top)
+    across = _Axis(in_w, in_c, out_w, out_c, filter_w, window.stride_w, window.pad_left)
+    upright = _Plane(down, across, transposed=False)
+    transposed = _Plane(across, down, transposed=True)
+    return min(upright, transposed, key=lambda plane: (plane.work, plane.transposed))
+
+
+def fast_channels(graph: Graph, node: Node) -> Channels | None:
+    """The channels of a layer that the kernel takes: no dilation, and scales of the short form."""
+    assert isinstance(node.attributes, Conv2D)
+    window = node.attributes.window
+    undilated = (window.dilation_h, window.dilation_w) == (1, 1)
+    return channels(graph, node) if undilated else None
+
+
+def plane_bytes(graph: Graph, node: Node) -> int:
+    """The plane, and the taps of a channel where the kernel wants them wide."""
+    if fast_channels(graph, node) is None:
+        return portable_c.scratch_bytes(graph, node)
+    return _plane(graph, node).bytes
+
+
+def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:
+    """DEPTHWISE_CONV_2D with any channel multiplier."""
+    found = fast_channels(layer.graph, layer.node)
+    if found is None:
+        return portable_c.RENDERERS[OpKind.DEPTHWISE_CONV_2D](layer)
+    plane = _plane(layer.graph, layer.node)
+    values = conv_requantization(layer.graph, layer.node)
+    _, filter_h, filter_w, out_c = layer.input(1).shape
+    filters = found.rows.reshape(out_c, filter_h, filter_w)
+    if plane.transposed:
+        filters = filters.transpose(0, 2, 1)
+    order = "[channel][column][row]" if plane.transposed else "[channel][row][column]"
+    constants = (
+        layer.constant("weights", CType.INT8, filters, f"weights {order}"),
+        layer.constant("bias", CType.INT32, found.folded_bias, "bias, input zero point folded in"),
+        layer.constant("multiplier", CType.INT32, found.multipliers, "multipliers"),
+        layer.constant("shift", CType.INT8, found.shifts, "shifts to the right"),
+    )
+    fields: dict[str, Value] = {
+        "weights": Expression(constants[0].name),
+        "bias": Expression(constants[1].name),
+        "scale_multiplier": Expression(constants[2].name),
+        "scale_shift": Expression(constants[3].name),
+        "input_channels": layer.input(0).shape[3],
+        "multiplier": layer.output.shape[3] // layer.input(0).shape[3],
+        "input_zero_point": values.input_zero_point,
+        "base": 2 * values.output_zero_point + 1,
+        "rows": plane.rows.fields(),
+        "columns": plane.columns.fields(),
+        "strip_rows": plane.strip_rows,
+        "plane_rows": plane.plane_rows,
+        "plane_pitch": plane.pitch,
+    }
+    if plane.is_3x3:
+        function = "edgeflow_dsp_depthwise_conv_2d_3x3"
+        sources = ("edgeflow_dsp_plane_3x3.c", "edgeflow_dsp_plane_3x3.S")
+    else:
+        function = "edgeflow_dsp_depthwise_conv_2d"
+        sources = ("edgeflow_dsp_plane_any.c",)
+    call = KernelCall(
+        function=function,
+        header="edgeflow_dsp_depthwise_conv_2d.h",
+        layer_type="edgeflow_dsp_depthwise_conv_2d_layer",
+        layer=fields,
+        arguments=(
+            layer.place(layer.node.inputs[0]),
+            layer.scratch(),
+            layer.place(layer.node.outputs[0]),
+        ),
+        sources=(f"{function}.c", *sources, *_STRIP),
+    )
+    return RenderedLayer((call, *narrow_range(layer, values.range)), constants)

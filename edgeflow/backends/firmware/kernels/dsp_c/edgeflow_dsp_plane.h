@@ -1,0 +1,35 @@
+/* One channel of a depthwise convolution over a plane of int16 values.
+ *
+ * The plane holds rows of one channel of the input, padding included, at a pitch. Its columns are
+ * the image's columns or its rows, whichever wastes fewer lanes.
+ */
+#ifndef EDGEFLOW_DSP_PLANE_H
+#define EDGEFLOW_DSP_PLANE_H
+
+#include <stdint.h>
+
+#include "edgeflow_dsp.h"
+
+/* Steps are in bytes. The assembler knows the offsets. */
+typedef struct {
+    int32_t weights[6]; /* 3x3 alone: of each row the lanes (w0, w1), then (w1, w2) */
+    int32_t bias;       /* with the input zero point folded in */
+    edgeflow_dsp_scale to;
+    int32_t output_step;     /* to the next column */
+    int32_t output_row_step; /* to the next row */
+    int32_t columns;         /* outputs in a row */
+    int32_t rows;            /* of outputs; counted down */
+    int32_t pitch;           /* of the plane */
+    int32_t row_step;        /* in the plane, from an output row to the next */
+    int32_t working_memory[3];
+} edgeflow_dsp_plane;
+
+/* 3x3 filters; rows of the plane end in room for four columns at a time. */
+void edgeflow_dsp_plane_3x3(edgeflow_dsp_plane *plane, const edgeflow_word *values,
+                            int8_t *output);
+
+/* The same with steps of two columns. */
+void edgeflow_dsp_plane_3x3_step_2(edgeflow_dsp_plane *plane, const edgeflow_word *values,
+                                   int8_t *output);
+
+#endif
