@@ -57,7 +57,7 @@ def run_report(directory: Path, output: Path | None, as_json: bool) -> int:
         from edgeflow.pipeline.storage import storage_errors, write_file
 
         path = output
-        with storage_errors(output.parent):
+        with storage_errors(output.parent, "another --output"):
             write_file(output, render(summary).encode())
     if as_json:
         print_document({"report": str(path), **summary_document(summary)})

@@ -25,27 +25,33 @@ _IN_THE_WAY = frozenset({errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOTEM
 
 
 @contextmanager
-def storage_errors(where: Path) -> Iterator[None]:
-    """Turn failures to write below `where` into StorageError; other OSErrors pass."""
+def storage_errors(where: Path, choice: str = "another --run-dir") -> Iterator[None]:
+    """Turn failures to write below `where` into StorageError; other OSErrors pass.
+
+    `choice` is what the user may choose instead of `where`.
+    """
     try:
         yield
     except OSError as error:
         path = _path_of(error, where)
         if error.errno in _NO_SPACE:
+            # Errors of a write name no file: say how much is free at every place of a build.
+            places = dict.fromkeys([where.absolute(), Path(tempfile.gettempdir())])
+            free = "; ".join(f"{place}: {_free_bytes(place):,} bytes free" for place in places)
             raise StorageError(
-                f"no space left to write {path}: {error.strerror}{_free_space(where)}",
-                hint="free some space or choose another --run-dir, then run the same command "
-                "again; finished stages are kept",
+                f"no space left to write {path}: {error.strerror} ({free})",
+                hint=f"free some space or choose {choice} (TMPDIR for temporary files), then run "
+                "the same command again; finished stages are kept",
             ) from error
         if error.errno in _NOT_ALLOWED and _is_below(path, where):
             raise StorageError(
                 f"not allowed to write {path}: {error.strerror}",
-                hint="change the permissions or choose another --run-dir",
+                hint=f"change the permissions or choose {choice}",
             ) from error
         if error.errno in _IN_THE_WAY and _is_below(path, where):
             raise StorageError(
                 f"{path} is in the way: {error.strerror}",
-                hint="move it away or choose another --run-dir",
+                hint=f"move it away or choose {choice}",
             ) from error
         raise
 
@@ -60,11 +66,9 @@ def _is_below(path: Path, where: Path) -> bool:
     )
 
 
-def _free_space(where: Path) -> str:
-    for folder in (where, *where.absolute().parents):
-        if folder.is_dir():
-            return f" ({shutil.disk_usage(folder).free} bytes free)"
-    return ""
+def _free_bytes(place: Path) -> int:
+    folder = next(folder for folder in (place, *place.parents) if folder.is_dir())
+    return shutil.disk_usage(folder).free
 
 
 def json_bytes(value: Any) -> bytes:
@@ -75,6 +79,8 @@ def json_bytes(value: Any) -> bytes:
 
 def write_file(path: Path, data: bytes) -> None:
     """Write `path` so that after a crash it holds the old content or all of the new."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=PARTIAL_PREFIX, dir=path.parent)
     partial = Path(name)

@@ -35,7 +35,7 @@ def template() -> str:
 def write_template(folder: Path) -> Path:
     """Write the file into `folder`, which is made where needed; never over another file."""
     path = folder / CONFIG_FILE
-    with storage_errors(folder):
+    with storage_errors(folder, "another directory"):
         if path.exists() or path.is_symlink():
             raise UsageError(
                 f"{path} exists already", hint="move it away first; nothing was written"

@@ -10,7 +10,7 @@ import pytest
 from edgeflow.cli.app import run
 from edgeflow.errors import ExitCode
 from edgeflow.pipeline import lock
-from tests.cli.conftest import edgeflow
+from tests.cli.conftest import Built, edgeflow
 from tests.shared_data import shared_file
 
 USAGE, BAD_INPUT = ExitCode.USAGE, ExitCode.BAD_INPUT
@@ -88,6 +88,25 @@ def test_a_run_directory_that_is_a_file_is_a_storage_error(
     (tmp_path / "file").write_text("")
     assert run(["build", "--run-dir", str(tmp_path / "file")]) == ExitCode.STORAGE
     assert str(tmp_path / "file") in capfd.readouterr().err
+
+
+def test_what_lies_in_the_way_of_other_commands_says_their_own_option(
+    built: Built, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert run(["init", str(tmp_path / "file")]) == ExitCode.STORAGE
+    assert "--run-dir" not in capfd.readouterr().err
+    assert run(["report", str(built.run_dir), "--output", str(tmp_path)]) == ExitCode.STORAGE
+    told = capfd.readouterr().err
+    assert f"{tmp_path} is in the way" in told
+    assert "--output" in told
+
+
+def test_verify_of_a_run_directory_names_its_bundle(
+    built: Built, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["verify", str(built.run_dir)]) == BAD_INPUT
+    assert f"did you mean {built.run_dir / 'bundle'}?" in capfd.readouterr().err
 
 
 def test_a_held_run_directory_is_busy(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -253,8 +254,10 @@ def test_no_space_left_names_the_place_and_how_to_go_on(tmp_path: Path) -> None:
         Path("/dev/full").open("wb", buffering=0) as stream,
     ):
         stream.write(b"x")
-    assert str(tmp_path) in caught.value.message
+    assert f"{tmp_path}: " in caught.value.message
+    assert f"{tempfile.gettempdir()}: " in caught.value.message
     assert "same command again" in caught.value.hint
+    assert "TMPDIR" in caught.value.hint
 
 
 def test_a_folder_in_the_place_of_a_file_is_a_storage_error(tmp_path: Path) -> None:
