@@ -78,6 +78,11 @@ def load_file(path: Path) -> Target:
 
 def validate(path: Path) -> Target:
     """Check a target file; the same errors as `load_file`."""
+    if path.name.startswith(_PARTIAL_PREFIX):
+        raise TargetFileError(
+            f"Target file {path} is a base that other targets extend, and no target by itself.",
+            hint="Check the targets that extend it.",
+        )
     return load_file(path)
 
 

@@ -15,7 +15,13 @@ from edgeflow.backends.firmware.image import read_image
 from edgeflow.backends.firmware.toolchain import build_image, firmware_files
 from edgeflow.devices.device import RunLimits
 from edgeflow.devices.registry import device_for
-from edgeflow.errors import BundleError, DoesNotFitError, MissingToolError, ToolFailedError
+from edgeflow.errors import (
+    BundleError,
+    DoesNotFitError,
+    MissingToolError,
+    TargetFileError,
+    ToolFailedError,
+)
 from edgeflow.targets.registry import load
 from edgeflow.targets.schema import MemoryKind, Target
 from tests.backends.hand_written import INPUT_BYTES, invoke_only, mixed_model, source_tree
@@ -163,6 +169,20 @@ def test_both_regions_overflow_at_once() -> None:
 def test_c_that_does_not_compile_names_file_line_and_error() -> None:
     with pytest.raises(ToolFailedError, match=r"edgeflow_model\.c:\d+:\d+: error: .*nonsense"):
         build_image(invoke_only("nonsense = 3;"), load("cortex-m4"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("cpu", "nonsense"), ("cpu", "cortex_m4+no_such"), ("triple", "thumb-nowhere-eabi")],
+)
+def test_a_processor_that_the_compiler_does_not_know_is_an_error_of_the_target(
+    key: str, value: str
+) -> None:
+    target = load("cortex-m4")
+    chain = target.toolchain.model_copy(update={key: value})
+    with pytest.raises(TargetFileError) as caught:
+        build_image(mixed_model(), target.model_copy(update={"toolchain": chain}))
+    assert f"toolchain.{key} = {value!r}" in caught.value.message
 
 
 def test_a_missing_function_names_it() -> None:

@@ -10,7 +10,14 @@ from edgeflow.devices.device import RunLimits
 from edgeflow.devices.registry import device_for
 from edgeflow.errors import TargetFileError, UnknownNameError
 from edgeflow.graph.ir import OpKind
-from edgeflow.targets.registry import SEARCH_PATH_VARIABLE, load, load_file, names, validate
+from edgeflow.targets.registry import (
+    SEARCH_PATH_VARIABLE,
+    directories,
+    load,
+    load_file,
+    names,
+    validate,
+)
 from edgeflow.targets.schema import MemoryKind, Target
 
 SHIPPED = (
@@ -196,6 +203,11 @@ def test_every_problem_of_a_file_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(TargetFileError) as caught:
         validate(_file(tmp_path, "my-board", text))
     assert len(caught.value.message.splitlines()) == 4
+
+
+def test_a_base_is_told_from_a_target_with_missing_keys() -> None:
+    with pytest.raises(TargetFileError, match="base that other targets extend"):
+        validate(directories()[-1] / "_cortex-m.toml")
 
 
 def test_files_that_extend_one_another_are_refused(tmp_path: Path) -> None:
