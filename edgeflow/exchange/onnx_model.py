@@ -191,7 +191,7 @@ def _nodes(graph: onnx.GraphProto) -> tuple[RawNode, ...]:
             raise UnsupportedOperatorError(
                 f"node {name!r}: operator {node.op_type!r} of domain {node.domain!r}; "
                 "only the standard ONNX operators are read",
-                hint="export the model without vendor operators",
+                hint="export without vendor operators; quantize with QDQ nodes, not QOperator",
             )
         attributes: dict[str, AttributeValue] = {}
         for attribute in node.attribute:
