@@ -83,7 +83,8 @@ def from_values(values: Mapping[str, Any], origin: str) -> Config:
     try:
         return Config.model_validate(seeded)
     except ValidationError as error:
-        lines = [_describe(problem) for problem in error.errors(include_url=False)]
+        problems = error.errors(include_url=False)
+        lines = [_describe(problem) for problem in problems if _is_own(problem, values)]
         raise ConfigError(
             f"{origin} cannot be used:\n" + "\n".join(f"  {line}" for line in lines),
             hint="`edgeflow init` writes a file with every option and its default",
@@ -160,6 +161,15 @@ def _with_paths_of_file(values: Mapping[str, Any], folder: Path) -> dict[str, An
 def _looks_like_path(name: str) -> bool:
     """Whether a name has a separator or a suffix; bare names are those of registries."""
     return any(character in name for character in "/\\.")
+
+
+def _is_own(problem: Any, values: Mapping[str, Any]) -> bool:
+    """Whether a problem is one of a given value, and not of the seed handed down by [build]."""
+    section, *rest = problem["loc"] or ("",)
+    if section not in SEEDED_SECTIONS or rest != ["seed"]:
+        return True
+    options = values.get(section, {})
+    return isinstance(options, Mapping) and "seed" in options
 
 
 def _describe(problem: Any) -> str:

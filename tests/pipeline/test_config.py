@@ -135,3 +135,11 @@ def test_bad_budgets_name_what_is_accepted(arguments: list[str], told: str) -> N
     with pytest.raises(UsageError) as caught:
         parse_budgets(arguments)
     assert told in caught.value.hint
+
+
+def test_a_wrong_seed_is_told_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        from_values({"build": {"seed": -1}}, "the options")
+    assert caught.value.message.count("seed") == 1
+    with pytest.raises(ConfigError, match=r"data\.seed"):
+        from_values({"data": {"seed": -1}}, "the options")
