@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgeflow.cli.outcome import error_document, print_document, tell_error
+from edgeflow.cli.outcome import answer_stream, error_document, print_document, tell_error
 from edgeflow.cli.progress import drawn_progress
 from edgeflow.cli.tables import print_rows, summary_document, summary_rows
 from edgeflow.errors import ExitCode
@@ -74,7 +73,8 @@ def show_plan(request: BuildRequest, as_json: bool) -> int:
             }
         )
     else:
-        print(f"run directory {run_dir}", file=sys.__stdout__)
+        with answer_stream() as stream:
+            print(f"run directory {run_dir}", file=stream)
         print_rows([(s.stage, "cached" if s.cached else "run", s.reason) for s in stages])
     return int(ExitCode.OK)
 

@@ -8,10 +8,10 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
-from edgeflow.errors import EdgeflowError, ExitCode
+from edgeflow.errors import EdgeflowError, ExitCode, StorageError
 
 DEBUG_VARIABLE = "EDGEFLOW_DEBUG"
 AGAIN = "run the same command again to go on; finished stages are kept"
@@ -43,7 +43,8 @@ def tell_error(code: ExitCode, message: str, hint: str, *, as_json: bool) -> Non
     if hint:
         print(f"  hint: {hint}", file=sys.stderr)
     if as_json:
-        print_document({"error": error_document(code, message, hint)})
+        with contextlib.suppress(StorageError):  # stderr has told it already
+            print_document({"error": error_document(code, message, hint)})
 
 
 def error_document(code: ExitCode, message: str, hint: str) -> dict[str, Any]:
@@ -52,10 +53,30 @@ def error_document(code: ExitCode, message: str, hint: str) -> dict[str, Any]:
     return {"kind": kind, "exit_code": int(code), "message": message, "hint": hint}
 
 
-def print_document(document: Any, stream: TextIO | None = None) -> None:
+def print_document(document: Any) -> None:
     """Print the one JSON document of a command on stdout."""
     text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    print(text, file=stream or sys.__stdout__)
+    with answer_stream() as stream:
+        print(text, file=stream)
+
+
+@contextlib.contextmanager
+def answer_stream() -> Iterator[TextIO]:
+    """Where a command's answer goes: stdout. Raises StorageError where it cannot be written."""
+    stream = sys.__stdout__
+    if stream is None:
+        raise StorageError("standard output is closed", hint="send it to a file or a terminal")
+    try:
+        yield stream
+        stream.flush()
+    except OSError as error:
+        # Python flushes what is left when it ends, and would fail once more.
+        with contextlib.suppress(OSError), open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())
+        raise StorageError(
+            f"the answer cannot be written to standard output: {error.strerror}",
+            hint="send it where there is space, to a reader that reads it whole",
+        ) from error
 
 
 def is_debugging(arguments: list[str]) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
+
+from edgeflow.cli.outcome import answer_stream
 
 if TYPE_CHECKING:
     from edgeflow.bundle.summary import Summary
@@ -38,11 +39,14 @@ def summary_document(summary: Summary) -> dict[str, Any]:
 
 def print_rows(rows: Sequence[Sequence[str]]) -> None:
     """Print rows as aligned columns on stdout: wrapped to a terminal, else one line a row."""
-    stream = sys.__stdout__
-    assert stream is not None
-    if stream.isatty():
-        _print_table(rows, stream)
-        return
+    with answer_stream() as stream:
+        if stream.isatty():
+            _print_table(rows, stream)
+        else:
+            _print_lines(rows, stream)
+
+
+def _print_lines(rows: Sequence[Sequence[str]], stream: TextIO) -> None:
     columns = max((len(row) for row in rows), default=0)
     widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(columns)]
     for row in rows:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from edgeflow.cli.app import run
 from edgeflow.errors import ExitCode
 from edgeflow.pipeline import lock
-from tests.cli.conftest import Built, edgeflow
+from tests.cli.conftest import ROOT, Built, edgeflow
 from tests.shared_data import shared_file
 
 USAGE, BAD_INPUT = ExitCode.USAGE, ExitCode.BAD_INPUT
@@ -189,3 +191,14 @@ def test_a_model_that_does_not_suit_the_data_is_told_with_both_shapes(
     message = json.loads(capfd.readouterr().out)["error"]["message"]
     assert "[49, 10, 1]" in message
     assert "[8, 8, 1]" in message
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("ending", ["> /dev/full", ">&-"], ids=["full", "closed"])
+@pytest.mark.parametrize("form", ["", "--json"])
+def test_an_answer_that_cannot_be_written_is_a_storage_error(form: str, ending: str) -> None:
+    line = f"'{sys.executable}' -m edgeflow targets list {form} {ending}"
+    ended = subprocess.run(line, shell=True, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == ExitCode.STORAGE
+    assert "standard output" in ended.stderr
+    assert "Traceback" not in ended.stderr
