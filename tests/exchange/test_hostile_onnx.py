@@ -185,6 +185,16 @@ def test_functions_subgraphs_and_custom_domains_are_refused() -> None:
     refuse(model, "com.evil", UnsupportedOperatorError)
 
 
+def test_qoperator_models_are_told_the_format_to_quantize_in() -> None:
+    model = small()
+    model.graph.node.add(
+        op_type="QLinearAdd", domain="com.microsoft", name="q", input=["x"], output=["z"]
+    )
+    with pytest.raises(UnsupportedOperatorError) as refused:
+        onnx_qdq.read(model.SerializeToString())
+    assert "QDQ" in refused.value.hint
+
+
 def test_shapes_that_lie_about_their_data_are_refused_before_conversion() -> None:
     model = small()
     model.graph.initializer[0].dims[0] = 2**20
