@@ -168,7 +168,10 @@ def _diverged(epoch: int, step: int, loss: float, mean_before: float, rate: floa
     if epoch == 1 and step == 1:
         cause = "the untrained network already overflows: check the scaling of the data"
     else:
-        cause = f"the learning rate {rate:.3g} is most likely too high: try a tenth of it"
+        cause = (
+            f"the learning rate is most likely too high (the schedule had brought it to {rate:.3g}): "
+            "try a tenth of [train] learning_rate"
+        )
     return TrainingError(f"training loss became {loss} at {where}{before}", hint=cause)
 
 
