@@ -169,7 +169,7 @@ def _diverged(epoch: int, step: int, loss: float, mean_before: float, rate: floa
         cause = "the untrained network already overflows: check the scaling of the data"
     else:
         cause = (
-            f"the learning rate is most likely too high (the schedule had brought it to {rate:.3g}): "
+            f"the learning rate is most likely too high (scheduled here: {rate:.3g}): "
             "try a tenth of [train] learning_rate"
         )
     return TrainingError(f"training loss became {loss} at {where}{before}", hint=cause)
