@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeflow.data.options import Scaling
+from edgeflow.errors import ConfigError
 from edgeflow.pipeline.brought import (
     ModelKind,
     data_digest,
@@ -48,14 +49,27 @@ def make_plan(config: Config) -> Plan:
     from edgeflow.pipeline.stages import STAGES_BY_MODEL
 
     config = _with_value_range(config)
+    target = registry.load(config.build.target)
+    _require_weight_bits(config, target)
     return Plan(
         config=config,
-        target=registry.load(config.build.target),
+        target=target,
         data_digest=data_digest(config.data.source),
         model_digest=model_digest(config.build.model),
         weights_digest=weights_digest(config.build.weights),
         stages=STAGES_BY_MODEL[kind_of_model(config.build.model)],
     )
+
+
+def _require_weight_bits(config: Config, target: Target) -> None:
+    """Refuse a width of weights that the target does not run, before anything is trained."""
+    legal = {bits for operator in target.operators for bits in operator.weight_bits}
+    wanted = config.quantize.weight_bits
+    if kind_of_model(config.build.model) is not ModelKind.INTEGER_FILE and wanted not in legal:
+        raise ConfigError(
+            f"[quantize] weight_bits = {wanted}: {target.name} does not run such weights",
+            hint=f"weight bits there: {', '.join(map(str, sorted(legal)))}",
+        )
 
 
 def _with_value_range(config: Config) -> Config:

@@ -57,6 +57,8 @@ WINDOWS = st.fixed_dictionaries(
 
 
 def window(drawn: dict[str, Any]) -> dict[str, Any]:
+    if drawn["auto_pad"].startswith("SAME"):  # else the padding is negative, which others refuse
+        drawn["stride"] = min(drawn["stride"], drawn["kernel"])
     attributes: dict[str, Any] = {"strides": [drawn["stride"]] * 2, "auto_pad": drawn["auto_pad"]}
     if drawn["auto_pad"] == "NOTSET":
         attributes["pads"] = [min(p, drawn["kernel"] - 1) for p in drawn["pads"]]
