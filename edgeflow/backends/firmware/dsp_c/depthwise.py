@@ -143,7 +143,7 @@ def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:
     }
     if plane.is_3x3:
         function = "edgeflow_dsp_depthwise_conv_2d_3x3"
-        sources = ("edgeflow_dsp_plane_3x3.c", "edgeflow_dsp_plane_3x3.S")
+        sources: tuple[str, ...] = ("edgeflow_dsp_plane_3x3.c", "edgeflow_dsp_plane_3x3.S")
     else:
         function = "edgeflow_dsp_depthwise_conv_2d"
         sources = ("edgeflow_dsp_plane_any.c",)

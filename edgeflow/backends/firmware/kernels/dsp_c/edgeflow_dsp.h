@@ -7,6 +7,11 @@
 
 #include <stdint.h>
 
+/* Slow code in the place of fast would go unnoticed. */
+#if defined(__thumb__) && !defined(__ARM_FEATURE_DSP)
+#error "These kernels are for cores with the DSP extension: name the core to the compiler (-mcpu=)."
+#endif
+
 /* A word of working memory or of a tensor: the arena is declared as int8_t. */
 typedef int32_t __attribute__((may_alias)) edgeflow_word;
 

@@ -15,6 +15,7 @@ from edgeflow.graph.interpreter import run
 from edgeflow.graph.ir import Graph, OpKind
 from edgeflow.targets.schema import KernelSet
 from tests.backends.host_model import merged_files
+from tests.backends.ordinary_networks import ordinary_network
 from tests.graph.strategies import Dialect, Inputs, graph_and_input, graphs, single_operator
 
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1")
@@ -57,8 +58,8 @@ def _main(cases: list[Case]) -> str:
     return f"{declarations}int main(void)\n{{\n{calls}    return 0;\n}}\n"
 
 
-def _assert_clean(cases: list[Case], folder: Path) -> None:
-    sources = [generate(graph, KernelSet.PORTABLE_C) for graph, _ in cases]
+def _assert_clean(cases: list[Case], folder: Path, kernel_set: KernelSet) -> None:
+    sources = [generate(graph, kernel_set) for graph, _ in cases]
     files = {**merged_files(sources), "main.c": _main(cases)}
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -85,19 +86,32 @@ def _each_operator() -> st.SearchStrategy[tuple[Case, ...]]:
 @_few
 @given(cases=_each_operator())
 def test_operators_run_without_undefined_behaviour(cases, tmp_path):
-    _assert_clean(list(cases), tmp_path)
+    _assert_clean(list(cases), tmp_path, KernelSet.PORTABLE_C)
+
+
+@needs_gcc
+def test_dsp_kernels_run_without_undefined_behaviour(tmp_path):
+    """The C twins of the assembler, and all that is C in either case."""
+    rng = np.random.default_rng(5)
+    networks = [ordinary_network(seed) for seed in range(200, 230)]
+    cases = []
+    for graph in networks:
+        shape = graph.tensors[graph.inputs[0]].shape
+        cases.append((graph, {graph.inputs[0]: rng.integers(-128, 128, shape, dtype=np.int8)}))
+    _assert_clean(cases, tmp_path, KernelSet.DSP_C)
 
 
 @needs_gcc
 @pytest.mark.slow
+@pytest.mark.parametrize("kernel_set", list(KernelSet))
 @settings(_few, max_examples=30)
 @given(
     cases=st.lists(
         graph_and_input(graphs(max_nodes=8, dialect=Dialect.EDGEFLOW)), min_size=12, max_size=12
     )
 )
-def test_random_graphs_run_without_undefined_behaviour(cases, tmp_path):
-    _assert_clean(cases, tmp_path)
+def test_random_graphs_run_without_undefined_behaviour(cases, tmp_path, kernel_set):
+    _assert_clean(cases, tmp_path, kernel_set)
 
 
 @needs_gcc
