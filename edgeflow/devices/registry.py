@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 
 from edgeflow.backends.firmware.image import FirmwareImage
 from edgeflow.devices.device import Device
+from edgeflow.devices.qemu_mcu import QemuMcu
 from edgeflow.devices.unicorn_mcu import UnicornMcu
 from edgeflow.targets.schema import RunnerKind, Target
 
 RUNNERS: Mapping[RunnerKind, Callable[[Target], Device[FirmwareImage]]] = {
     RunnerKind.UNICORN: UnicornMcu,
+    RunnerKind.QEMU: QemuMcu,
 }
 
 

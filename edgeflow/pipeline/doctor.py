@@ -167,13 +167,11 @@ def _write_into(folder: Path) -> str:
 
 
 def _optional_tools() -> Iterable[Finding]:
+    from edgeflow.devices.qemu_program import EMULATORS, install_hint
+
     for program, purpose, remedy in (
         ("g++", "faster NNCF operators", "install g++ (Debian, Ubuntu: apt install g++)"),
-        (
-            "qemu-system-arm",
-            "a second emulator",
-            "install it (Debian, Ubuntu: apt install qemu-system-arm)",
-        ),
+        *((e.program, f"emulates boards ({e.isa})", install_hint(e)) for e in EMULATORS),
     ):
         path = shutil.which(program)
         if path:

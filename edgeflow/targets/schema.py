@@ -34,6 +34,7 @@ class RunnerKind(StrEnum):
     """Where artifacts for the target run here."""
 
     UNICORN = "unicorn"
+    QEMU = "qemu"
 
 
 class MemoryKind(StrEnum):
@@ -87,10 +88,20 @@ class Toolchain(_Value):
 
 
 class Runner(_Value):
-    """Which device runs the artifact and as which model of processor."""
+    """Which device runs the artifact and as which model of processor.
+
+    `machine` is the board of an emulator of whole boards, which gives it its memory map.
+    """
 
     kind: RunnerKind
     cpu_model: str
+    machine: str = ""
+
+    @model_validator(mode="after")
+    def _whole_boards_have_names(self) -> Runner:
+        if (self.kind is RunnerKind.QEMU) != bool(self.machine):
+            raise ValueError(f"machine: is for kind = '{RunnerKind.QEMU}', which needs it")
+        return self
 
 
 class Firmware(_Value):

@@ -18,9 +18,10 @@ from edgeflow.errors import (
     TargetFileError,
 )
 from edgeflow.figures import FigureKind
-from edgeflow.targets.registry import load, names
+from edgeflow.targets.registry import load
 from edgeflow.targets.schema import Target
 from tests.backends.hand_written import INPUT_BYTES, invoke_only, mixed_model, source_tree
+from tests.devices.qemu import marked_names
 
 
 def _inputs(count: int) -> np.ndarray:
@@ -32,7 +33,7 @@ def _run(source: SourceTree, target: Target, limits: RunLimits | None = None) ->
     return device_for(target).run(image, _inputs(3), limits or RunLimits())
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", marked_names())
 def test_every_target_boots_and_answers_like_the_host(name: str) -> None:
     source = mixed_model()
     run = _run(source, load(name))

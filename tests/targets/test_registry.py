@@ -26,6 +26,8 @@ SHIPPED = (
     "cortex-m33",
     "cortex-m4",
     "cortex-m7",
+    "mps2-an386",
+    "mps2-an500",
     "stm32h7a3",
     "stm32l4r5",
 )
