@@ -212,3 +212,31 @@ def test_the_peak_names_the_tensors_that_set_it():
 def test_the_same_graph_gets_the_same_plan():
     nodes = [_pool("x", "a"), _pool("a", "b"), _node(OpKind.ADD, ("a", "b"), "sum")]
     assert plan(_graph(nodes, ("sum",))) == plan(_graph(nodes, ("sum",)))
+
+
+@settings(
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+@given(
+    graph=graphs(max_nodes=12, max_inputs=2, max_outputs=2, dialect=Dialect.EDGEFLOW),
+    distance=st.integers(0, 10).map(lambda words: 4 * words),
+)
+def test_overlaps_keep_their_distance_and_never_cost_memory(graph, distance):
+    overlaps = {node.name: distance for node in graph.nodes if node.kind is OpKind.CONV_2D}
+    memory = plan(graph, overlap_bytes=overlaps)
+    _assert_plan_holds(graph, memory)
+    assert memory.arena_bytes <= plan(graph).arena_bytes
+    for pair in memory.in_place:
+        low, at = memory.offset_bytes[pair.output], memory.offset_bytes[pair.input]
+        assert low == at - pair.distance_bytes
+        assert pair.distance_bytes == (overlaps.get(pair.node, 0))
+
+
+def test_a_kernel_writes_over_its_dying_input_at_its_distance():
+    nodes = [_pool("x", "a"), _pool("a", "b"), _pool("b", "c")]
+    memory = plan(_graph(nodes, ("c",)), overlap_bytes={node.name: 8 for node in nodes})
+    places = [memory.offset_bytes[name] for name in ("x", "a", "b", "c")]
+    assert places == [24, 16, 8, 0]
+    assert memory.arena_bytes == 64 + 24

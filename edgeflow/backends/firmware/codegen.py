@@ -95,7 +95,13 @@ def memory_plan(graph: Graph, kernel_set: KernelSet) -> MemoryPlan:
     """The plan that `generate` follows: the tensors and the scratch that the kernels ask for."""
     kernels = library(kernel_set)
     scratch = {node.name: kernels.scratch_bytes(graph, node) for node in graph.nodes}
-    return plan(graph, scratch_bytes=scratch, alignment_bytes=kernels.alignment_bytes)
+    overlaps = {node.name: kernels.overlap_bytes(graph, node) for node in graph.nodes}
+    return plan(
+        graph,
+        scratch_bytes=scratch,
+        overlap_bytes={name: found for name, found in overlaps.items() if found is not None},
+        alignment_bytes=kernels.alignment_bytes,
+    )
 
 
 def _interface(graph: Graph) -> tuple[Tensor, Tensor]:

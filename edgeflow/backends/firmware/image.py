@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from edgeflow.backends.firmware.source import LayerSymbol
 from edgeflow.errors import BundleError
+from edgeflow.targets.schema import InstructionSet
 
 STACK_SECTION = ".stack"
 
@@ -16,7 +17,7 @@ _SEGMENT = struct.Struct("<IIIIIIII")
 _SECTION = struct.Struct("<IIIIIIIIII")
 _SYMBOL = struct.Struct("<IIIBBH")
 
-_MACHINE_ARM = 40
+_MACHINES = {40: InstructionSet.THUMB, 243: InstructionSet.RISCV}
 _SEGMENT_LOAD = 1
 _SECTION_SYMBOLS = 2
 _SECTION_NO_BITS = 8
@@ -24,7 +25,7 @@ _FLAG_WRITE = 1
 _FLAG_ALLOCATED = 2
 _SYMBOL_FUNCTION = 2
 _SYMBOL_FILE = 4
-_VECTORS_BYTES = 64
+_LEAST_BYTES = 64  # a vector table, or startup code
 _ADDRESS_LIMIT_BYTES = 64 * 1024 * 1024
 
 
@@ -60,6 +61,7 @@ class FirmwareImage:
 
     elf: bytes
     bin: bytes
+    instruction_set: InstructionSet
     load_address: int
     symbols: Mapping[str, Symbol]
     sections: tuple[Section, ...]
@@ -83,7 +85,8 @@ def read_image(
 ) -> FirmwareImage:
     """The image that an ELF file holds.
 
-    Raises BundleError when the file is no 32-bit little-endian Arm executable or is damaged.
+    Raises BundleError when the file is no 32-bit little-endian executable for Arm or RISC-V,
+    or is damaged.
     """
     try:
         segments, sections, symbols = _read_elf(elf)
@@ -98,6 +101,7 @@ def read_image(
     ram_end = max((s.address + s.size_bytes for s in ram_sections), default=0)
     return FirmwareImage(
         elf=elf,
+        instruction_set=_MACHINES[_HEADER.unpack_from(elf)[2]],
         bin=binary,
         load_address=load_address,
         symbols=symbols,
@@ -124,8 +128,8 @@ def _read_elf(
     elf: bytes,
 ) -> tuple[tuple[_Segment, ...], tuple[Section, ...], dict[str, Symbol]]:
     header = _HEADER.unpack_from(elf)
-    if header[0][:6] != b"\x7fELF\x01\x01" or header[2] != _MACHINE_ARM:
-        raise ValueError("it is no 32-bit little-endian Arm ELF file")
+    if header[0][:6] != b"\x7fELF\x01\x01" or header[2] not in _MACHINES:
+        raise ValueError("it is no 32-bit little-endian ELF file for Arm or RISC-V")
     segment_offset, section_offset, segment_count = header[5], header[6], header[10]
     section_count, names_index = header[12], header[13]
     segments = tuple(
@@ -186,8 +190,8 @@ def _flatten(elf: bytes, segments: tuple[_Segment, ...]) -> tuple[int, bytes]:
         raise ValueError("it loads nothing")
     start = min(s.load_address for s in loaded)
     end = max(s.load_address + s.file_bytes for s in loaded)
-    if end - start < _VECTORS_BYTES:
-        raise ValueError("it has no vector table")
+    if end - start < _LEAST_BYTES:
+        raise ValueError("it has no startup code")
     if end - start > _ADDRESS_LIMIT_BYTES:
         raise ValueError(f"its segments spread over {end - start} bytes")
     content = bytearray(end - start)

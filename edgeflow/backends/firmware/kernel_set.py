@@ -88,17 +88,24 @@ def _no_scratch(graph: Graph, node: Node) -> int:
     return 0
 
 
+def _no_overlap(graph: Graph, node: Node) -> int | None:
+    return None
+
+
 @dataclass(frozen=True)
 class KernelLibrary:
     """One kernel set: `folders` below `kernels/` hold its C and assembler files.
 
     `scratch_bytes(graph, node)` is the working memory that a node's kernel wants in the arena.
+    `overlap_bytes(graph, node)` says how many bytes before its first input the output of a kernel
+    must start to overwrite that input safely, a multiple of the alignment; None: it never may.
     """
 
     name: KernelSet
     folders: tuple[str, ...]
     renderers: Mapping[OpKind, Renderer]
     scratch_bytes: Callable[[Graph, Node], int] = _no_scratch
+    overlap_bytes: Callable[[Graph, Node], int | None] = _no_overlap
     alignment_bytes: int = 4
 
     def source(self, file_name: str) -> str:
@@ -130,6 +137,7 @@ def library(kernel_set: KernelSet) -> KernelLibrary:
                 folders=("dsp_c", "portable_c"),
                 renderers=dsp_c.RENDERERS,
                 scratch_bytes=dsp_c.scratch_bytes,
+                overlap_bytes=dsp_c.overlap_bytes,
             ),
         }
     )

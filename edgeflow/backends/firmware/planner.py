@@ -1,7 +1,8 @@
 """The static memory plan: where in one arena each tensor lives, and how good that is.
 
-Tensors that share storage form a block: RESHAPE aliases its input, and an element-by-element
-operator may write onto an input that dies there. Blocks get offsets from `placement`.
+Tensors that share storage form a block: RESHAPE aliases its input, an element-by-element operator
+may write onto an input that dies there, and a kernel that says so may write over its input at a
+distance. Blocks get offsets from `placement`.
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ _ELEMENT_BYTES = {DType.INT8: 1, DType.INT32: 4}
 
 @dataclass(frozen=True)
 class InPlace:
-    """A node whose output takes the storage of one of its inputs."""
+    """A node whose output takes the storage of one of its inputs, `distance_bytes` before it."""
 
     node: str
     input: str
     output: str
+    distance_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -89,16 +91,22 @@ class _Sharing:
 
     def __init__(self, lifetimes: Mapping[str, _Lifetime]) -> None:
         self._block = {name: name for name in lifetimes}
+        self._offset = dict.fromkeys(lifetimes, 0)
         self._last = {name: lifetime.last for name, lifetime in lifetimes.items()}
 
     def block_of(self, name: str) -> str:
         return self._block[name]
 
+    def offset_of(self, name: str) -> int:
+        """Bytes from the start of the tensor that opened the block; may be negative."""
+        return self._offset[name]
+
     def dies_at(self, name: str, step: int) -> bool:
         """Whether nothing in the tensor's block is read after `step`."""
         return self._last[self._block[name]] == step
 
-    def join(self, output: str, source: str) -> None:
+    def join(self, output: str, source: str, distance_bytes: int) -> None:
+        self._offset[output] = self._offset[source] - distance_bytes
         block = self._block[source]
         self._last[block] = max(self._last[block], self._last[output])
         self._block[output] = block
@@ -120,48 +128,110 @@ def _reusable_input(graph: Graph, node: Node, step: int, sharing: _Sharing) -> s
     return None
 
 
+@dataclass(frozen=True)
+class _Shares:
+    """Which tensors share storage: block and place in it of each tensor, and how it came about."""
+
+    block_of: Mapping[str, str]
+    offset_of: Mapping[str, int]
+    in_place: tuple[InPlace, ...]
+
+
 def _share(
-    graph: Graph, lifetimes: Mapping[str, _Lifetime]
-) -> tuple[dict[str, str], tuple[InPlace, ...]]:
-    """Block of each tensor, and the nodes that work in place."""
+    graph: Graph, lifetimes: Mapping[str, _Lifetime], overlap_bytes: Mapping[str, int]
+) -> _Shares:
+    """Shared storage where nodes may work in place; of those in `overlap_bytes`, all that can."""
     sharing = _Sharing(lifetimes)
     pairs: list[InPlace] = []
     for step, node in enumerate(graph.nodes):
         source = _reusable_input(graph, node, step, sharing)
+        distance = 0
+        if source is None and node.name in overlap_bytes:
+            first = node.inputs[0]
+            if first in lifetimes and sharing.dies_at(first, step):
+                source, distance = first, overlap_bytes[node.name]
         if source is not None:
-            sharing.join(node.outputs[0], source)
-            pairs.append(InPlace(node.name, source, node.outputs[0]))
-    return {name: sharing.block_of(name) for name in lifetimes}, tuple(pairs)
+            sharing.join(node.outputs[0], source, distance)
+            pairs.append(InPlace(node.name, source, node.outputs[0], distance))
+    return _Shares(
+        {name: sharing.block_of(name) for name in lifetimes},
+        {name: sharing.offset_of(name) for name in lifetimes},
+        tuple(pairs),
+    )
 
 
-def _blocks(
+@dataclass(frozen=True)
+class _Arena:
+    """Blocks by ("tensor", opening tensor) and ("scratch", node); where tensors start in theirs."""
+
+    shares: _Shares
+    blocks: Mapping[tuple[str, str], Block]
+    start_of: Mapping[str, int]
+
+
+def _arena(
     graph: Graph,
     lifetimes: Mapping[str, _Lifetime],
-    block_of: Mapping[str, str],
     scratch_bytes: Mapping[str, int],
-) -> dict[tuple[str, str], Block]:
-    """Blocks by ("tensor", opening tensor) and ("scratch", node)."""
+    overlap_bytes: Mapping[str, int],
+) -> _Arena:
+    shares = _share(graph, lifetimes, overlap_bytes)
     members: dict[str, list[str]] = {}
-    for name, block in block_of.items():
+    for name, block in shares.block_of.items():
         members.setdefault(block, []).append(name)
-    blocks = {
-        ("tensor", block): Block(
-            size_bytes=max(tensor_bytes(graph.tensors[name]) for name in names),
+    blocks: dict[tuple[str, str], Block] = {}
+    start_of: dict[str, int] = {}
+    for block, names in members.items():
+        low = min(shares.offset_of[name] for name in names)
+        high = max(shares.offset_of[name] + tensor_bytes(graph.tensors[name]) for name in names)
+        blocks["tensor", block] = Block(
+            size_bytes=high - low,
             first=min(lifetimes[name].first for name in names),
             last=max(lifetimes[name].last for name in names),
         )
-        for block, names in members.items()
-    }
+        start_of.update({name: shares.offset_of[name] - low for name in names})
     for step, node in enumerate(graph.nodes):
         if scratch_bytes.get(node.name, 0) > 0:
-            blocks[("scratch", node.name)] = Block(scratch_bytes[node.name], step, step)
-    return blocks
+            blocks["scratch", node.name] = Block(scratch_bytes[node.name], step, step)
+    return _Arena(shares, blocks, start_of)
+
+
+def _worthwhile_overlaps(
+    graph: Graph,
+    lifetimes: Mapping[str, _Lifetime],
+    scratch_bytes: Mapping[str, int],
+    overlap_bytes: Mapping[str, int],
+    alignment_bytes: int,
+) -> dict[str, int]:
+    """Overlaps that lower the bound of the arena: added one by one to none, or taken from all."""
+
+    def bound(overlaps: Mapping[str, int]) -> int:
+        blocks = _arena(graph, lifetimes, scratch_bytes, overlaps).blocks
+        return lower_bound_bytes(tuple(blocks.values()), alignment_bytes)[0]
+
+    def size(node: Node) -> int:
+        return sum(tensor_bytes(graph.tensors[n]) for n in (node.inputs[0], node.outputs[0]))
+
+    candidates = [node for node in graph.nodes if node.name in overlap_bytes]
+    order = [node.name for node in sorted(candidates, key=size, reverse=True)]
+    grown: dict[str, int] = {}
+    pruned = {name: overlap_bytes[name] for name in order}
+    for name in order:
+        trial = {**grown, name: overlap_bytes[name]}
+        if bound(trial) <= bound(grown):
+            grown = trial
+    for name in order:
+        trial = {kept: distance for kept, distance in pruned.items() if kept != name}
+        if bound(trial) < bound(pruned):
+            pruned = trial
+    return min(grown, pruned, key=bound)
 
 
 def plan(
     graph: Graph,
     *,
     scratch_bytes: Mapping[str, int] = MappingProxyType({}),
+    overlap_bytes: Mapping[str, int] = MappingProxyType({}),
     alignment_bytes: int = ALIGNMENT_BYTES,
 ) -> MemoryPlan:
     """Place every tensor that is not a constant, and the nodes' scratch buffers, in one arena.
@@ -169,23 +239,28 @@ def plan(
     Args:
         graph: a checked graph.
         scratch_bytes: working memory per node name, live only while the node runs.
+        overlap_bytes: per node name, how many bytes before its first input the output must start
+            to overwrite it; multiples of the alignment. Used where the arena becomes smaller.
         alignment_bytes: every offset is a multiple of it (a power of two).
     """
     lifetimes = _lifetimes(graph)
-    block_of, in_place = _share(graph, lifetimes)
-    blocks = _blocks(graph, lifetimes, block_of, scratch_bytes)
-    keys = tuple(blocks)
-    values = tuple(blocks.values())
-    placement = place(values, alignment_bytes)
-    offsets = dict(zip(keys, placement.offset_bytes, strict=True))
+    overlaps = _worthwhile_overlaps(graph, lifetimes, scratch_bytes, overlap_bytes, alignment_bytes)
+    arenas = [_arena(graph, lifetimes, scratch_bytes, chosen) for chosen in ({}, overlaps)]
+    placements = [place(tuple(a.blocks.values()), alignment_bytes) for a in arenas]
+    smaller = min(range(len(arenas)), key=lambda index: placements[index].arena_bytes)
+    arena, placement = arenas[smaller], placements[smaller]
+    offsets = dict(zip(arena.blocks, placement.offset_bytes, strict=True))
     live = tuple(
         tuple(sorted(n for n, span in lifetimes.items() if span.first <= step <= span.last))
         for step in range(len(graph.nodes))
     )
-    bound, peak_step = lower_bound_bytes(values, alignment_bytes)
+    bound, peak_step = lower_bound_bytes(tuple(arena.blocks.values()), alignment_bytes)
     return MemoryPlan(
         offset_bytes=MappingProxyType(
-            {name: offsets[("tensor", block)] for name, block in block_of.items()}
+            {
+                name: offsets["tensor", block] + arena.start_of[name]
+                for name, block in arena.shares.block_of.items()
+            }
         ),
         scratch_offset_bytes=MappingProxyType(
             {name: offset for (role, name), offset in offsets.items() if role == "scratch"}
@@ -196,6 +271,6 @@ def plan(
         live=live,
         peak_step=peak_step,
         peak_tensors=live[peak_step] if live else (),
-        in_place=in_place,
+        in_place=arena.shares.in_place,
         alignment_bytes=alignment_bytes,
     )

@@ -15,11 +15,13 @@ from edgeflow.backends.firmware.compiler import CompilerError, run_compiler
 from edgeflow.backends.firmware.image import FirmwareImage, read_image
 from edgeflow.backends.firmware.source import SourceTree
 from edgeflow.errors import DoesNotFitError, TargetFileError, ToolFailedError
-from edgeflow.targets.schema import MemoryKind, MemoryRegion, Target
+from edgeflow.targets.schema import InstructionSet, MemoryKind, MemoryRegion, Target
 
 LINKER_SCRIPT = "boot/link.ld"
 
-_BOOT_SOURCES = ("edgeflow_boot.h", "string.h", "startup.c", "harness.c", "memory.c")
+_STARTUP = {InstructionSet.THUMB: "startup.c", InstructionSet.RISCV: "startup_riscv.c"}
+_BOOT_SOURCES = ("edgeflow_boot.h", "string.h", "harness.c", "memory.c")
+_STACK_ALIGNMENT_BYTES = {InstructionSet.THUMB: 8, InstructionSet.RISCV: 16}
 _COMPILE_FLAGS = (
     "-std=c99",
     "-ffreestanding",
@@ -57,7 +59,7 @@ class HostLibrary:
 
 def firmware_files(source: SourceTree, target: Target) -> dict[str, str]:
     """What the image is built from: the model's C, startup code, harness, linker script."""
-    boot = {f"boot/{name}": _boot_text(name) for name in _BOOT_SOURCES}
+    boot = {f"boot/{name}": _boot_text(name) for name in _boot_sources(target)}
     script = render_linker_script(target, *_placement(target))
     return {**source.files, **boot, LINKER_SCRIPT: script}
 
@@ -80,8 +82,9 @@ def render_linker_script(target: Target, flash: MemoryRegion, ram: MemoryRegion)
 
 
 def stack_bytes(target: Target) -> int:
-    """The stack that the image reserves: the target's, rounded up to the ABI's 8 bytes."""
-    return (target.firmware.stack_bytes + 7) // 8 * 8
+    """The stack that the image reserves: the target's, rounded up to the ABI's alignment."""
+    alignment = _STACK_ALIGNMENT_BYTES[target.core.instruction_set]
+    return -(-target.firmware.stack_bytes // alignment) * alignment
 
 
 def build_image(source: SourceTree, target: Target) -> FirmwareImage:
@@ -96,7 +99,9 @@ def build_image(source: SourceTree, target: Target) -> FirmwareImage:
         _write_files(directory, firmware_files(source, target))
         objects = [_compile(directory, p, target) for p in _target_files(source)]
         objects += [
-            _compile(directory, f"boot/{p}", target) for p in _BOOT_SOURCES if p[-2:] == ".c"
+            _compile(directory, f"boot/{p}", target)
+            for p in _boot_sources(target)
+            if p[-2:] == ".c"
         ]
         try:
             elf = _link(directory, objects, target, LINKER_SCRIPT)
@@ -129,6 +134,10 @@ def build_host_library(source: SourceTree) -> HostLibrary:
 
 def _placement(target: Target) -> tuple[MemoryRegion, MemoryRegion]:
     return target.region(MemoryKind.FLASH), target.region(MemoryKind.RAM)
+
+
+def _boot_sources(target: Target) -> tuple[str, ...]:
+    return (_STARTUP[target.core.instruction_set], *_BOOT_SOURCES)
 
 
 def _c_files(source: SourceTree) -> list[str]:

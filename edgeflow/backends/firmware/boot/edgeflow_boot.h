@@ -11,10 +11,10 @@ struct edgeflow_vectors {
 };
 
 struct edgeflow_fault {
-    uint32_t exception; /* number of the exception: 3 is HardFault */
+    uint32_t exception; /* number of the exception: 3 is HardFault; on RISC-V mcause */
     uint32_t pc;
     uint32_t lr;
-    uint32_t xpsr;
+    uint32_t status; /* xPSR; on RISC-V mtval */
 };
 
 /* Where the model's buffers lie; valid from the first edgeflow_exchange on. */

@@ -38,7 +38,7 @@ __attribute__((used)) void edgeflow_record_fault(const uint32_t *frame)
     edgeflow_fault_record.exception = exception;
     edgeflow_fault_record.lr = frame[5];
     edgeflow_fault_record.pc = frame[6];
-    edgeflow_fault_record.xpsr = frame[7];
+    edgeflow_fault_record.status = frame[7];
     edgeflow_halt();
 }
 

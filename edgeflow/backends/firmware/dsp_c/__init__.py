@@ -11,8 +11,11 @@ from types import MappingProxyType
 
 from edgeflow.backends.firmware import portable_c
 from edgeflow.backends.firmware.dsp_c import convolution, depthwise, elementwise
+from edgeflow.backends.firmware.dsp_c.overlap import overlap_bytes
 from edgeflow.backends.firmware.kernel_set import Renderer
 from edgeflow.graph.ir import Graph, Node, OpKind
+
+__all__ = ["RENDERERS", "overlap_bytes", "scratch_bytes"]
 
 
 def scratch_bytes(graph: Graph, node: Node) -> int:

@@ -79,7 +79,7 @@ class _Plane:
         return self.rows.output * (groups * (words + 6) + 10)
 
 
-def _plane(graph: Graph, node: Node) -> _Plane:
+def plane_of(graph: Graph, node: Node) -> _Plane:
     """The orientation that costs less."""
     assert isinstance(node.attributes, Conv2D)
     window = node.attributes.window
@@ -105,7 +105,7 @@ def plane_bytes(graph: Graph, node: Node) -> int:
     """The plane, and the taps of a channel where the kernel wants them wide."""
     if fast_channels(graph, node) is None:
         return portable_c.scratch_bytes(graph, node)
-    return _plane(graph, node).bytes
+    return plane_of(graph, node).bytes
 
 
 def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:
@@ -113,7 +113,7 @@ def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:
     found = fast_channels(layer.graph, layer.node)
     if found is None:
         return portable_c.RENDERERS[OpKind.DEPTHWISE_CONV_2D](layer)
-    plane = _plane(layer.graph, layer.node)
+    plane = plane_of(layer.graph, layer.node)
     values = conv_requantization(layer.graph, layer.node)
     _, filter_h, filter_w, out_c = layer.input(1).shape
     filters = found.rows.reshape(out_c, filter_h, filter_w)
