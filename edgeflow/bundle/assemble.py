@@ -39,7 +39,8 @@ class BundleParts:
     """Everything that a positive verdict lets into a bundle.
 
     `firmware_files` are the C sources, startup code and linker script; test arrays are int8
-    inputs [N, ...], int8 outputs of the interpreter [N, ...] and int64 labels [N].
+    inputs [N, ...], int8 outputs of the interpreter [N, ...] and int64 labels [N], None where the
+    data has none.
     """
 
     model_tflite: bytes
@@ -48,7 +49,7 @@ class BundleParts:
     image: FirmwareImage
     inputs: NDArray[np.int8]
     expected: NDArray[np.int8]
-    labels: NDArray[np.int64]
+    labels: NDArray[np.int64] | None
     target_json: str
     config_toml: str
     preprocessing_json: str
@@ -66,7 +67,6 @@ def assemble(parts: BundleParts) -> dict[str, bytes]:
         FIRMWARE_LAYERS: _json(layers_document(parts.image)),
         TEST_INPUTS: _npy(parts.inputs),
         TEST_EXPECTED: _npy(parts.expected),
-        TEST_LABELS: _npy(parts.labels),
         TARGET: parts.target_json.encode(),
         CONFIG: parts.config_toml.encode(),
         PREPROCESSING: parts.preprocessing_json.encode(),
@@ -75,7 +75,8 @@ def assemble(parts: BundleParts) -> dict[str, bytes]:
         README: _readme(parts).encode(),
     }
     sources = {f"firmware/{name}": text.encode() for name, text in parts.firmware_files.items()}
-    return {**sources, **files}
+    labels = {} if parts.labels is None else {TEST_LABELS: _npy(parts.labels)}
+    return {**sources, **files, **labels}
 
 
 def layers_document(image: FirmwareImage) -> dict[str, Any]:

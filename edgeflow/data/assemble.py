@@ -26,7 +26,10 @@ from edgeflow.errors import DataError
 
 @dataclass(frozen=True, eq=False)
 class RawData:
-    """What a reader returns: part "train", also "validation" and "test" where they exist."""
+    """What a reader returns: part "train", also "validation" and "test" where they exist.
+
+    Data without labels is part "test" alone and has no classes.
+    """
 
     name: str
     parts: Mapping[str, Split]
@@ -44,6 +47,10 @@ def assemble(raw: RawData, options: DataOptions) -> Dataset:
             f"{raw.name}: the parts differ in sample shape or type: {shapes}",
             hint="give every part the same shape; for images set image_size",
         )
+    test = raw.parts.get("test")
+    if test is not None and test.y is None:
+        nothing = Split(test.x[:0], None)
+        return _dataset(raw, (nothing, nothing, test), test, 0, options)
     if len(raw.classes) < 2:
         raise DataError(
             f"{raw.name}: only one class ({', '.join(raw.classes) or 'none'})",
@@ -52,10 +59,20 @@ def assemble(raw: RawData, options: DataOptions) -> Dataset:
     parts, dropped = _separate(raw.parts)
     _check_classes(raw, parts["train"])
     parts = _split_missing(parts, raw.classes, options)
-    preprocessing = Preprocessing(
-        front_end=raw.front_end, affine=_affine(parts["train"].x, raw.front_end, options)
-    )
     ordered = (parts["train"], parts["validation"], parts["test"])
+    return _dataset(raw, ordered, parts["train"], dropped, options)
+
+
+def _dataset(
+    raw: RawData,
+    ordered: tuple[Split, Split, Split],
+    scaled_by: Split,
+    dropped: int,
+    options: DataOptions,
+) -> Dataset:
+    """The data set of train, validation and test, with the scaling that suits `scaled_by`."""
+    affine = _affine(scaled_by.x, raw.front_end, options)
+    preprocessing = Preprocessing(front_end=raw.front_end, affine=affine)
     return Dataset(
         raw.name,
         *ordered,
@@ -73,18 +90,13 @@ def _check_part(name: str, part: str, split: Split, classes: int) -> None:
             f"{name}: {part} samples have shape {x.shape} and type {x.dtype}",
             hint="samples must be [N, height, width, channels], uint8 or float32, not empty",
         )
-    if y.shape != (len(x),):
+    if y is not None and y.shape != (len(x),):
         raise DataError(
             f"{name}: {part} has {len(x)} samples and labels of shape {y.shape}",
             hint="give exactly one integer label for each sample",
         )
-    outside = np.flatnonzero((y < 0) | (y >= classes))
-    if outside.size:
-        raise DataError(
-            f"{name}: {part} label {y[outside[0]]} at index {outside[0]} is outside "
-            f"0 to {classes - 1} ({outside.size} such labels)",
-            hint="number the classes from 0 without gaps",
-        )
+    if y is not None:
+        _check_labels(name, part, y, classes)
     if x.dtype == np.float32:
         bad = np.flatnonzero(~np.isfinite(x).all(axis=(1, 2, 3)))
         if bad.size:
@@ -94,8 +106,18 @@ def _check_part(name: str, part: str, split: Split, classes: int) -> None:
             )
 
 
+def _check_labels(name: str, part: str, y: NDArray[np.int64], classes: int) -> None:
+    outside = np.flatnonzero((y < 0) | (y >= classes))
+    if outside.size:
+        raise DataError(
+            f"{name}: {part} label {y[outside[0]]} at index {outside[0]} is outside "
+            f"0 to {classes - 1} ({outside.size} such labels)",
+            hint="number the classes from 0 without gaps",
+        )
+
+
 def _check_classes(raw: RawData, train: Split) -> None:
-    counts = np.bincount(train.y, minlength=len(raw.classes))
+    counts = np.bincount(train.labels, minlength=len(raw.classes))
     empty = [raw.classes[i] for i in np.flatnonzero(counts == 0)]
     if empty:
         raise DataError(
@@ -120,7 +142,7 @@ def _separate(parts: Mapping[str, Split]) -> tuple[dict[str, Split], int]:
             seen.update(keys)
             if not keep.all():
                 dropped += int((~keep).sum())
-                split = Split(split.x[keep], split.y[keep])
+                split = split.select(keep)
         if not len(split):
             raise DataError(
                 f"every sample of the {part} part is also in another part",
@@ -138,8 +160,8 @@ def _split_missing(
     if not missing:
         return parts
     whole = parts["train"]
-    indices = divide(sample_keys(whole.x), whole.y, classes, missing, options.seed)
-    return parts | {name: Split(whole.x[i], whole.y[i]) for name, i in indices.items()}
+    indices = divide(sample_keys(whole.x), whole.labels, classes, missing, options.seed)
+    return parts | {name: whole.select(i) for name, i in indices.items()}
 
 
 def _affine(x: NDArray[Any], front_end: FrontEnd, options: DataOptions) -> Affine:

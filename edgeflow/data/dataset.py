@@ -10,24 +10,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeflow.data.preprocessing import Preprocessing, prepare
+from edgeflow.errors import DataError
 
 __all__ = ["Dataset", "Split", "content_hash", "prepare"]
 
 
+LABELS_HINT = (
+    "label the data (in an .npz: y beside x), or bring an integer model (.tflite, QDQ .onnx), "
+    "which runs on data without labels"
+)
+
+
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Samples `x` [N, height, width, channels], uint8 or float32, unscaled; labels `y` int64."""
+    """Samples `x` [N, height, width, channels], uint8 or float32, unscaled; labels `y` int64 [N].
+
+    `y` is None where the data comes without labels.
+    """
 
     x: NDArray[Any]
-    y: NDArray[np.int64]
+    y: NDArray[np.int64] | None
 
     def __len__(self) -> int:
-        return len(self.y)
+        return len(self.x)
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """`y`, for what cannot do without. Raises DataError where there are none."""
+        if self.y is None:
+            raise DataError("these samples have no labels", hint=LABELS_HINT)
+        return self.y
+
+    def select(self, index: NDArray[np.int64] | NDArray[np.bool_]) -> Split:
+        """The samples at these positions, or where a mask holds."""
+        return Split(self.x[index], None if self.y is None else self.y[index])
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """No sample occurs in two splits.
+    """No sample occurs in two splits. Data without labels has no classes and is test alone.
 
     `duplicates_dropped` counts samples that were left out because an identical one is in a test or
     validation part that the source itself defines. `content_hash` is the sha256 of all the rest.
@@ -55,7 +76,7 @@ def content_hash(
     """Sha256 (hex) over samples, labels, class names and preprocessing."""
     digest = hashlib.sha256()
     for split in splits:
-        for array in (split.x, split.y):
+        for array in (split.x,) if split.y is None else (split.x, split.y):
             little_endian = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
             digest.update(f"{little_endian.dtype.str}{little_endian.shape};".encode())
             digest.update(little_endian.data)

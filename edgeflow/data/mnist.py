@@ -48,7 +48,7 @@ def read_mnist(tree: FileTree, options: DataOptions) -> RawData:
                 f"{tree.origin}: {part} images or labels are missing",
                 hint="idx files come in pairs: train-images-idx3-ubyte and train-labels-idx1-ubyte",
             )
-    count = 1 + max(int(split.y.max()) for split in parts.values())
+    count = 1 + max(int(split.labels.max()) for split in parts.values())
     height, width, channels = parts["train"].x.shape[1:]
     front_end = image_front_end((height, width), channels, options)
     return RawData(tree.name, parts, tuple(str(n) for n in range(count)), front_end)

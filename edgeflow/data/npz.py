@@ -29,7 +29,8 @@ _ROLES = dict.fromkeys(("x", "image", "images", "data", "features"), "x") | dict
     ("y", "label", "labels", "target", "targets"), "y"
 )
 _KEYS_HINT = (
-    "use the keys x and y, or x_train, y_train, x_test, y_test (x_validation, y_validation)"
+    "use the keys x and y, or x_train, y_train, x_test, y_test (x_validation, y_validation); data "
+    "without labels is one array, x or x_test"
 )
 
 
@@ -37,7 +38,7 @@ def read_npz(tree: FileTree, options: DataOptions) -> RawData:
     """Keys of one role (x, images, data, ...; y, labels, ...), alone or with a part (x_train, ...).
 
     x is [N, H, W, C], [N, H, W] or [N, features]; y holds integers or class names. `classes` may
-    name the classes.
+    name the classes. One x alone is data without labels: its part is test.
     """
     arrays: dict[tuple[str, str], NDArray[Any]] = {}
     names: tuple[str, ...] | None = None
@@ -49,6 +50,10 @@ def read_npz(tree: FileTree, options: DataOptions) -> RawData:
             if slot in arrays:
                 raise DataError(f"{tree.origin}: two arrays for {slot[1]} of {slot[0]}")
             arrays[slot] = _array(tree, member)
+    if len(arrays) == 1 and next(iter(arrays))[1] == "x":
+        (x,) = arrays.values()
+        samples, front_end = _inputs(tree, {"test": x}, options)
+        return RawData(tree.name, {"test": Split(samples["test"], None)}, (), front_end)
     parts = sorted({part for part, _ in arrays})
     lacking = [f"{r} of {p}" for p in parts for r in "xy" if (p, r) not in arrays]
     if lacking or "train" not in parts:
@@ -58,20 +63,34 @@ def read_npz(tree: FileTree, options: DataOptions) -> RawData:
             hint=_KEYS_HINT,
         )
     labels, classes = _labels(tree, {part: arrays[part, "y"] for part in parts}, names)
-    samples = {part: _samples(tree, part, arrays[part, "x"]) for part in parts}
-    front_end: FrontEnd = RawFeatures()
-    first = samples["train"]
-    if first.dtype == np.uint8 and first.shape[3] in (1, 3) and arrays["train", "x"].ndim > 2:
-        samples = {part: shape_images(x, options) for part, x in samples.items()}
-        height, width, channels = samples["train"].shape[1:]
-        front_end = image_front_end((height, width), channels, options)
-    elif options.image_size or options.color is not Color.AUTO:
+    samples, front_end = _inputs(tree, {part: arrays[part, "x"] for part in parts}, options)
+    return RawData(tree.name, {p: Split(samples[p], labels[p]) for p in parts}, classes, front_end)
+
+
+def has_labels(tree: FileTree) -> bool:
+    """Whether any array is one of labels, by its key."""
+    slots = [_slot(member.removesuffix(".npy")) for member in tree.names]
+    return any(slot is not None and slot[1] == "y" for slot in slots)
+
+
+def _inputs(
+    tree: FileTree, x: dict[str, NDArray[Any]], options: DataOptions
+) -> tuple[dict[str, NDArray[Any]], FrontEnd]:
+    """Samples of each part as [N, H, W, C], and the front-end that they come from."""
+    samples = {part: _samples(tree, part, values) for part, values in x.items()}
+    main = "train" if "train" in samples else "test"
+    first = samples[main]
+    if first.dtype == np.uint8 and first.shape[3] in (1, 3) and x[main].ndim > 2:
+        samples = {part: shape_images(values, options) for part, values in samples.items()}
+        height, width, channels = samples[main].shape[1:]
+        return samples, image_front_end((height, width), channels, options)
+    if options.image_size or options.color is not Color.AUTO:
         raise DataError(
             f"{tree.origin}: image_size and color are for 8-bit images of 1 or 3 channels, "
             f"and x is {first.dtype} {first.shape}",
             hint="leave these options out, or bring the arrays to the wanted shape",
         )
-    return RawData(tree.name, {p: Split(samples[p], labels[p]) for p in parts}, classes, front_end)
+    return samples, RawFeatures()
 
 
 def _slot(key: str) -> tuple[str, str] | None:

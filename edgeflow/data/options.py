@@ -58,7 +58,8 @@ class DataOptions(BaseModel):
     `source` is a built-in name (`digits`) or a path. `image_size` is (height, width). The fractions
     are of all samples; a part that the source itself defines is kept as it is. `sample_rate_hz`
     resamples WAV files; without it they must agree on one rate. `value_range` is what the network
-    takes 8-bit data in: 0 to 1, or for a model that is integer already what its input holds.
+    takes 8-bit data in: 0 to 1, or for a model that is integer already what its input holds. Data
+    without labels is not split: all of it is test, and a scaling that is found is found on it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

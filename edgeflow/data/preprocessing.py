@@ -129,7 +129,7 @@ def range_affine(x: NDArray[np.uint8], value_range: tuple[float, float] = (0.0, 
     """Maps 0 to the largest value of `x` to `value_range`; one constant keeps 8-bit input exact."""
     largest = int(x.max())
     if largest == 0:
-        raise DataError("every training sample is entirely zero", hint="check the data's source")
+        raise DataError("every sample is entirely zero", hint="check the data's source")
     low, high = value_range
     return Affine(
         scale=(float(np.float32((high - low) / largest)),), offset=(float(np.float32(low)),)

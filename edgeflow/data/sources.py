@@ -14,14 +14,14 @@ from edgeflow.data.dataset import Dataset, Split
 from edgeflow.data.detect import detect
 from edgeflow.data.images import image_front_end, read_image_folders, shape_images
 from edgeflow.data.mnist import read_mnist
-from edgeflow.data.npz import read_npz
+from edgeflow.data.npz import has_labels, read_npz
 from edgeflow.data.options import DataOptions, Format
 from edgeflow.data.tree import FileTree, open_tree
 from edgeflow.data.wav import read_wav_folders
 from edgeflow.errors import ConfigError, DataError, UnknownNameError
 from edgeflow.progress import Progress, silent
 
-__all__ = ["BUILT_IN", "READERS", "DataOptions", "load"]
+__all__ = ["BUILT_IN", "READERS", "DataOptions", "is_labelled", "load"]
 
 
 def _digits(options: DataOptions) -> RawData:
@@ -69,6 +69,15 @@ def load(options: DataOptions, progress: Progress = silent) -> Dataset:
         form = detect(tree) if options.format is Format.AUTO else options.format
         raw = READERS[form](tree, options, progress)
     return assemble(raw, options)
+
+
+def is_labelled(options: DataOptions) -> bool:
+    """Whether the data of a source that exists has labels; looks at names, not at samples."""
+    if options.source in BUILT_IN:
+        return True
+    with open_tree(Path(options.source).expanduser(), options.max_decoded_bytes) as tree:
+        form = detect(tree) if options.format is Format.AUTO else options.format
+        return form is not Format.NPZ or has_labels(tree)
 
 
 def _not_found(source: str) -> DataError | UnknownNameError:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgeflow.errors import VerdictError
 from edgeflow.figures import Unit
-from edgeflow.gate.budget import Budget
+from edgeflow.gate.budget import Budget, accuracy_needs_labels
 
 Int8 = NDArray[np.int8]
 
@@ -40,8 +40,9 @@ class Check:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was obtained from the device: answers int8[N, classes] and costs of the artifact.
+    """What was obtained from the device: answers int8[N, outputs] and costs of the artifact.
 
+    `labels` is None where the data has none: bit-exactness and costs are all there is to judge.
     `ram_bytes` is static data plus the stack's high-water mark; `instructions` the largest count of
     one inference.
     """
@@ -49,7 +50,7 @@ class Evidence:
     expected: Int8
     device: Int8
     host: Int8
-    labels: NDArray[np.int64]
+    labels: NDArray[np.int64] | None
     instructions: int
     flash_bytes: int
     ram_bytes: int
@@ -57,10 +58,10 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Verdict:
-    """All checks and the accuracy counted from the device's answers."""
+    """All checks and the accuracy counted from the device's answers (None without labels)."""
 
     checks: tuple[Check, ...]
-    accuracy: float
+    accuracy: float | None
     images: int
 
     @property
@@ -79,19 +80,24 @@ def accuracy(answers: Int8, labels: NDArray[np.int64]) -> float:
 
 
 def judge(evidence: Evidence, budget: Budget) -> Verdict:
-    """Compare every answer with the interpreter's and every cost with its budget."""
-    counted = accuracy(evidence.device, evidence.labels)
+    """Compare every answer with the interpreter's and every cost with its budget.
+
+    Raises ConfigError for a budget of accuracy without labels to count it by.
+    """
+    counted = None if evidence.labels is None else accuracy(evidence.device, evidence.labels)
+    if counted is None and budget.accuracy is not None:
+        raise accuracy_needs_labels(budget)
     checks = [
         _equality(CheckName.BIT_EXACT, evidence.expected, evidence.device),
         _equality(CheckName.HOST_BIT_EXACT, evidence.expected, evidence.host),
-        _at_least(CheckName.ACCURACY, counted, budget.accuracy),
+        *([] if counted is None else [_at_least(CheckName.ACCURACY, counted, budget.accuracy)]),
         _at_most(
             CheckName.INSTRUCTIONS, evidence.instructions, budget.instructions, Unit.INSTRUCTIONS
         ),
         _at_most(CheckName.FLASH, evidence.flash_bytes, budget.flash_bytes, Unit.BYTES),
         _at_most(CheckName.RAM, evidence.ram_bytes, budget.ram_bytes, Unit.BYTES),
     ]
-    return Verdict(tuple(checks), counted, len(evidence.labels))
+    return Verdict(tuple(checks), counted, len(evidence.expected))
 
 
 def require(verdict: Verdict) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from edgeflow.data.options import Scaling
 from edgeflow.errors import ConfigError
+from edgeflow.gate.budget import accuracy_needs_labels
 from edgeflow.pipeline.brought import (
     ModelKind,
     data_digest,
@@ -51,10 +52,12 @@ def make_plan(config: Config) -> Plan:
     config = _with_value_range(config)
     target = registry.load(config.build.target)
     _require_weight_bits(config, target)
+    content = data_digest(config.data.source)
+    _require_countable_accuracy(config)
     return Plan(
         config=config,
         target=target,
-        data_digest=data_digest(config.data.source),
+        data_digest=content,
         model_digest=model_digest(config.build.model),
         weights_digest=weights_digest(config.build.weights),
         stages=STAGES_BY_MODEL[kind_of_model(config.build.model)],
@@ -70,6 +73,14 @@ def _require_weight_bits(config: Config, target: Target) -> None:
             f"[quantize] weight_bits = {wanted}: {target.name} does not run such weights",
             hint=f"weight bits there: {', '.join(map(str, sorted(legal)))}",
         )
+
+
+def _require_countable_accuracy(config: Config) -> None:
+    """Refuse a budget of accuracy that nothing can be counted against, before anything runs."""
+    from edgeflow.data.sources import is_labelled
+
+    if config.budget.accuracy is not None and not is_labelled(config.data):
+        raise accuracy_needs_labels(config.budget)
 
 
 def _with_value_range(config: Config) -> Config:

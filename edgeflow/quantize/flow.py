@@ -113,7 +113,7 @@ def _inputs(dataset: Dataset, split: Split) -> torch.Tensor:
 
 
 def _samples(teacher: StepNetwork, x: torch.Tensor, split: Split) -> LabeledSamples:
-    return LabeledSamples(x, torch.from_numpy(split.y), logits_in_batches(teacher, x))
+    return LabeledSamples(x, torch.from_numpy(split.labels), logits_in_batches(teacher, x))
 
 
 def _values(candidate: Candidate) -> dict[str, float]:

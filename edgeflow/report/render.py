@@ -19,7 +19,7 @@ def render(summary: Summary) -> str:
     environment.filters["quantity"] = quantity
     template = (resources.files("edgeflow.report") / "report.html.j2").read_text("utf-8")
     drawn = {
-        "accuracy": plots.accuracy_plot(summary),
+        "accuracy": plots.accuracy_plot(summary) if summary.accuracies else "",
         "layers": plots.layer_plot(summary),
         "arena": plots.arena_plot(summary),
         "regions": plots.region_plot(summary),

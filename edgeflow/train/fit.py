@@ -91,7 +91,7 @@ def fit(
 
 def _samples(dataset: Dataset, split: Split) -> _Samples:
     x = prepare(dataset.preprocessing, split.x)
-    return _Samples(network_input(x), torch.from_numpy(split.y))
+    return _Samples(network_input(x), torch.from_numpy(split.labels))
 
 
 def _batches(count: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:

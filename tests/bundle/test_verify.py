@@ -99,6 +99,14 @@ def test_an_embellished_accuracy_is_noticed(forged: Callable[[Change], Path]) ->
     assert failed(verify(forged(embellish))) == {"accuracy"}
 
 
+def test_an_accuracy_whose_labels_were_taken_out_is_noticed(
+    forged: Callable[[Change], Path],
+) -> None:
+    verification = verify(forged(lambda files: files.pop(assemble.TEST_LABELS) and None))
+    assert failed(verification) == {"accuracy"}
+    assert verification.accuracy is None
+
+
 def test_an_embellished_instruction_count_is_noticed(forged: Callable[[Change], Path]) -> None:
     def embellish(files: dict[str, bytes]) -> None:
         document = json.loads(files[assemble.FIGURES])

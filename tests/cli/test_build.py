@@ -154,6 +154,30 @@ def test_an_integer_model_skips_training_and_quantization(
     assert tree(tmp_path / "run" / "bundle")[expected] == tree(built.run_dir / "bundle")[expected]
 
 
+def test_an_integer_model_on_data_without_labels_shows_no_accuracy(
+    built: Built, tmp_path: Path
+) -> None:
+    samples = tmp_path / "samples.npz"
+    x = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 1), dtype=np.uint8)
+    np.savez(samples, x=x)
+    model = built.run_dir / "bundle" / "model.tflite"
+    run_dir = tmp_path / "run"
+    arguments = ("build", "--data", samples, "--model", model, "--run-dir", run_dir)
+    refused = edgeflow(*arguments, "--budget", "accuracy=0.5")
+    assert refused.code == ExitCode.USAGE
+    assert "the data has no labels" in refused.err
+    assert not run_dir.exists()
+    ended = edgeflow(*arguments)
+    assert ended.code == 0, ended.err
+    assert "no labels: no accuracy is counted" in ended.err
+    assert "accuracy" not in ended.out
+    document = edgeflow(*arguments, "--json").document
+    assert (document["passed"], document["images"], document["accuracies"]) == (True, 12, [])
+    verified = edgeflow("verify", run_dir / "bundle", "--json")
+    assert verified.code == 0, verified.err
+    assert "accuracy" not in [check["name"] for check in verified.document["checks"]]
+
+
 def test_a_python_network_is_built_and_its_source_belongs_to_the_key(
     built: Built, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 from edgeflow.data.dataset import prepare
 from edgeflow.data.options import DataOptions
 from edgeflow.data.preprocessing import ImageFrontEnd, RawFeatures
-from edgeflow.data.sources import load
+from edgeflow.data.sources import is_labelled, load
 from edgeflow.errors import DataError
 from tests.data.files import digit_images
 
@@ -66,10 +66,37 @@ def test_class_names_come_from_strings_or_the_classes_key(tmp_path: Path) -> Non
     assert read(tmp_path, x=IMAGES, y=LABELS % 2, classes=classes).classes == ("even", "odd")
 
 
+@pytest.mark.parametrize("key", ["x", "x_test", "images"])
+def test_one_x_alone_is_data_without_labels_and_all_of_it_is_test(tmp_path: Path, key: str) -> None:
+    dataset = read(tmp_path, **{key: IMAGES})
+    np.testing.assert_array_equal(dataset.test.x[..., 0], IMAGES)
+    assert dataset.test.y is None
+    assert (len(dataset.train), len(dataset.validation), dataset.classes) == (0, 0, ())
+    assert dataset.input_shape_hwc == (8, 8, 1)
+    assert not is_labelled(DataOptions(source=str(tmp_path / "d.npz")))
+    with pytest.raises(DataError, match="no labels"):
+        _ = dataset.test.labels
+
+
+def test_samples_without_labels_are_checked_and_hashed_as_others_are(tmp_path: Path) -> None:
+    assert read(tmp_path, x=IMAGES).content_hash != read(tmp_path, x=IMAGES[1:]).content_hash
+    with pytest.raises(DataError, match="NaN or infinity"):
+        read(tmp_path, x=np.where(IMAGES > 100, np.nan, 1.0))
+    with pytest.raises(DataError, match="samples have shape"):
+        read(tmp_path, x=IMAGES[:0].astype(np.float32))
+
+
+def test_built_in_data_and_data_with_y_is_labelled(tmp_path: Path) -> None:
+    read(tmp_path, x=IMAGES, y=LABELS)
+    assert is_labelled(DataOptions(source=str(tmp_path / "d.npz")))
+    assert is_labelled(DataOptions())
+
+
 @pytest.mark.parametrize(
     ("arrays", "match"),
     [
-        ({"x": IMAGES}, "no y of train array"),
+        ({"x": IMAGES, "x_test": IMAGES}, "no y of test array"),
+        ({"y": LABELS}, "no x of train array"),
         ({"inputs": IMAGES, "y": LABELS}, r"no x of train array \(keys: inputs, y\)"),
         ({"x_test": IMAGES, "y_test": LABELS}, "no training array"),
         ({"x": IMAGES[:70], "y": LABELS}, "70 samples and labels of shape"),

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgeflow.errors import ExitCode, VerdictError
+from edgeflow.errors import ConfigError, ExitCode, VerdictError
 from edgeflow.gate.budget import Budget
 from edgeflow.gate.verdict import CheckName, Evidence, Verdict, judge, require
 
@@ -69,3 +69,22 @@ def test_a_budget_that_is_missed_says_by_how_much(
 def test_a_budget_that_is_met_exactly_passes() -> None:
     budget = Budget(instructions=1000, flash_bytes=2000, ram_bytes=300, accuracy=0.75)
     assert judge(EVIDENCE, budget).passed
+
+
+UNLABELLED = replace(EVIDENCE, labels=None)
+
+
+def test_without_labels_bits_and_budgets_are_judged_and_no_accuracy_is_counted() -> None:
+    verdict = judge(UNLABELLED, Budget(flash_bytes=2000))
+    assert verdict.passed
+    assert (verdict.accuracy, verdict.images) == (None, 4)
+    assert CheckName.ACCURACY not in {check.name for check in verdict.checks}
+    device = ANSWERS.copy()
+    device[3, 2] = 1
+    wrong = judge(replace(UNLABELLED, device=device), Budget(flash_bytes=1999))
+    assert failed(wrong) == {CheckName.BIT_EXACT, CheckName.FLASH}
+
+
+def test_a_budget_of_accuracy_without_labels_is_no_verdict_but_an_error() -> None:
+    with pytest.raises(ConfigError, match="no labels"):
+        judge(UNLABELLED, Budget(accuracy=0.0))

@@ -76,3 +76,11 @@ def test_the_accuracy_axis_has_no_tick_beyond_one_hundred_percent() -> None:
     ticks = [float(text) for text in re.findall(r">\s*(\d+\.\d)\s*</text>", plot)]
     assert ticks
     assert max(ticks) <= 100
+
+
+def test_without_labels_a_sentence_stands_in_the_place_of_the_accuracy_plot(html: str) -> None:
+    found = render(SUMMARY.model_copy(update={"accuracies": (), "epochs": ()}))
+    assert "The data has no labels, so no accuracy was counted" in found
+    assert "The data has no labels" not in html
+    assert found.count("<svg") == 3
+    assert '<th class="n">accuracy</th>' not in found

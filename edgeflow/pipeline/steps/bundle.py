@@ -34,7 +34,7 @@ def run(context: StageContext) -> None:
         image=read_firmware(inputs["compile"]),
         inputs=answers["inputs"],
         expected=answers["expected"],
-        labels=answers["labels"],
+        labels=answers.get("labels"),
         target_json=plan.target.model_dump_json(indent=2) + "\n",
         config_toml=to_toml(portable_config(plan)),
         preprocessing_json=(inputs["data"] / PREPROCESSING).read_text(encoding="utf-8"),

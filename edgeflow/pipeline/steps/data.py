@@ -26,7 +26,7 @@ def write_dataset(dataset: Dataset, folder: Path) -> None:
     """Write a data set into a folder; `read_dataset` gives an equal one."""
     splits = {name: getattr(dataset, name) for name in SPLITS}
     arrays = {f"{name}_{part}": getattr(s, part) for name, s in splits.items() for part in "xy"}
-    write_arrays(folder / ARRAYS, arrays)
+    write_arrays(folder / ARRAYS, {k: array for k, array in arrays.items() if array is not None})
     write_document(
         folder / DESCRIPTION,
         {
@@ -43,7 +43,7 @@ def read_dataset(folder: Path) -> Dataset:
     """The data set that `write_dataset` wrote."""
     arrays = read_arrays(folder / ARRAYS)
     description = read_document(folder / DESCRIPTION)
-    splits = {name: Split(arrays[f"{name}_x"], arrays[f"{name}_y"]) for name in SPLITS}
+    splits = {name: Split(arrays[f"{name}_x"], arrays.get(f"{name}_y")) for name in SPLITS}
     return Dataset(
         name=description["name"],
         train=splits["train"],

@@ -25,7 +25,7 @@ def run(context: StageContext) -> None:
         expected=answers["expected"],
         device=answers["device"],
         host=answers["host"],
-        labels=answers["labels"],
+        labels=answers.get("labels"),
         instructions=int(device.instructions.max()),
         flash_bytes=image.flash_bytes,
         ram_bytes=image.ram_bytes + stack_bytes(device, image),

@@ -31,15 +31,24 @@ def run(context: StageContext) -> None:
     dataset = read_dataset(context.inputs["data"])
     graph = integer_network(context, dataset).graph
     _check_scaling(graph, dataset, context)
+    if dataset.test.y is None:
+        message = f"{dataset.name} has no labels: no accuracy is counted"
+        context.progress(ProgressEvent("import", message))
+    else:
+        _check_outputs(graph, dataset, context)
+    (context.output / MODEL).write_bytes(tflite.write(graph))
+
+
+def _check_outputs(graph: Graph, dataset: Dataset, context: StageContext) -> None:
+    """Refuse labelled data of another number of classes: its accuracy would mean nothing."""
     outputs = math.prod(graph.tensors[graph.outputs[0]].shape)
     if outputs != len(dataset.classes):
         raise DataError(
             f"the model {context.plan.model_name} gives {outputs} outputs and the data "
             f"{dataset.name} has {len(dataset.classes)} classes",
-            hint="bring the data that the model was trained for with --data; only classifiers can "
-            "be built, with one output for each class",
+            hint="bring the data that the model was trained for with --data; a model that is no "
+            "classifier runs on an .npz without labels (x alone), and no accuracy is counted",
         )
-    (context.output / MODEL).write_bytes(tflite.write(graph))
 
 
 def _check_scaling(graph: Graph, dataset: Dataset, context: StageContext) -> None:

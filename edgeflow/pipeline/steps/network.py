@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgeflow.data.dataset import Dataset
+from edgeflow.data.dataset import LABELS_HINT, Dataset
 from edgeflow.errors import DataError, ModelError
 from edgeflow.nets.user_model import FloatNetwork, IntegerNetwork, UserModel, check_answers
 from edgeflow.pipeline.stage import StageContext
@@ -12,6 +12,12 @@ from edgeflow.pipeline.stage import StageContext
 
 def float_network(context: StageContext, dataset: Dataset) -> FloatNetwork:
     """The plan's network as a float module that suits the data; the seed sets what is random."""
+    if dataset.test.y is None:
+        raise DataError(
+            f"the data {dataset.name} has no labels, and {context.plan.model_name} needs them to "
+            "be trained or quantized",
+            hint=LABELS_HINT,
+        )
     network = _load(context, dataset)
     if isinstance(network, IntegerNetwork):
         raise ModelError(

@@ -63,8 +63,9 @@ def run(context: StageContext) -> None:
         "expected": expected.reshape(len(inputs), -1),
         "device": device.outputs.reshape(len(inputs), -1),
         "host": host.outputs.reshape(len(inputs), -1),
-        "labels": dataset.test.y,
     }
+    if dataset.test.y is not None:
+        answers["labels"] = dataset.test.y
     write_arrays(context.output / ANSWERS, answers)
     write_device_run(device, context.output)
 

@@ -164,7 +164,9 @@ def _accuracies(context: StageContext, found: _Findings) -> Iterable[AccuracyRow
                     kind=measured,
                     source="fake-quantized network on this host",
                 )
-    images, labels = found.verdict.images, found.answers["labels"]
+    images, labels = found.verdict.images, found.answers.get("labels")
+    if labels is None or found.verdict.accuracy is None:
+        return
     yield AccuracyRow(
         stage=INTERPRETER,
         split=TEST,

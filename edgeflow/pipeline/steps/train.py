@@ -65,4 +65,4 @@ def _as_it_is(network: nn.Module, dataset: Dataset) -> TrainedNetwork:
 def _accuracy(network: nn.Module, dataset: Dataset, split: Split) -> float:
     from edgeflow.train.evaluate import accuracy
 
-    return accuracy(network, prepare(dataset.preprocessing, split.x), split.y)
+    return accuracy(network, prepare(dataset.preprocessing, split.x), split.labels)
