@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from edgeflow.backends.firmware.image import FirmwareImage
 from edgeflow.devices.harness import FIRST_LAYER, INVOKE, OUTSIDE, code_owners, owner_count
 from edgeflow.devices.native_hooks import add_hook, stop_function
+from edgeflow.targets.schema import InstructionSet
+
+_ENCODING = {InstructionSet.THUMB: 0, InstructionSet.RISCV: 1}  # as in block_counter.c
 
 
 class CounterState(IntEnum):
@@ -39,6 +42,7 @@ class _Counter(ctypes.Structure):
         ("stop", ctypes.c_void_p),
         ("code_address", ctypes.c_uint32),
         ("code_bytes", ctypes.c_uint32),
+        ("instruction_set", ctypes.c_uint32),
         ("owner", ctypes.c_uint32),
         ("state", ctypes.c_uint32),
         ("expired", ctypes.c_uint32),
@@ -65,6 +69,7 @@ class BlockCounter:
             stop=stop_function(),
             code_address=image.load_address,
             code_bytes=len(image.bin),
+            instruction_set=_ENCODING[image.instruction_set],
         )
         add_hook(uc, UC_HOOK_BLOCK, "count_block", self._counter)
 

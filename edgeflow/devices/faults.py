@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgeflow.backends.firmware.image import FirmwareImage
+from edgeflow.devices.emulator import core_model
 from edgeflow.errors import DeviceFaultError
+from edgeflow.targets.schema import InstructionSet
 
 _OVERFLOW_REACH_BYTES = 1 << 20
 
@@ -25,11 +27,10 @@ def describe_fault(
     uc: Any, image: FirmwareImage, error: Exception, bad_accesses: Sequence[BadAccess]
 ) -> DeviceFaultError:
     """The fault at which the emulator stopped, with program counter, function and address."""
-    from unicorn import arm_const
-
-    pc = uc.reg_read(arm_const.UC_ARM_REG_PC)
+    core = core_model(image.instruction_set)
+    pc = uc.reg_read(core.pc) - _overshoot_bytes(image, error)
     where = place(image, pc)
-    sp = uc.reg_read(arm_const.UC_ARM_REG_SP)
+    sp = uc.reg_read(core.sp)
     if not bad_accesses:
         return DeviceFaultError(
             f"The firmware faulted {where}: {_reason(image, pc, error)}.",
@@ -78,11 +79,22 @@ def _reason(image: FirmwareImage, pc: int, error: Exception) -> str:
 
     if not image.load_address <= pc < image.load_address + len(image.bin):
         return "it jumped out of its code"
+    riscv = image.instruction_set is InstructionSet.RISCV
     reasons = {
-        unicorn_const.UC_ERR_INSN_INVALID: "undefined instruction",
-        unicorn_const.UC_ERR_EXCEPTION: "exception (supervisor call or breakpoint)",
+        unicorn_const.UC_ERR_INSN_INVALID: "breakpoint" if riscv else "undefined instruction",
+        unicorn_const.UC_ERR_EXCEPTION: "undefined instruction or environment call"
+        if riscv
+        else "exception (supervisor call or breakpoint)",
     }
     return reasons.get(getattr(error, "errno", -1), str(error))
+
+
+def _overshoot_bytes(image: FirmwareImage, error: Exception) -> int:
+    """The emulator leaves a RISC-V's program counter 4 bytes after an instruction that traps."""
+    from unicorn import unicorn_const
+
+    trapped = getattr(error, "errno", -1) == unicorn_const.UC_ERR_EXCEPTION
+    return 4 if trapped and image.instruction_set is InstructionSet.RISCV else 0
 
 
 def _verb(access: int) -> str:

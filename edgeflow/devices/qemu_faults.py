@@ -8,13 +8,25 @@ from pathlib import Path
 from edgeflow.backends.firmware.image import FirmwareImage
 from edgeflow.devices.device import RunLimits
 from edgeflow.devices.faults import place
-from edgeflow.devices.harness import check_stack
+from edgeflow.devices.harness import check_stack, stack_high_water_bytes
 from edgeflow.devices.qemu_session import SessionResult, SessionState, read_ram
 from edgeflow.errors import DeviceError, DeviceFaultError, DeviceTimeoutError, ToolFailedError
-from edgeflow.targets.schema import MemoryRegion
+from edgeflow.targets.schema import InstructionSet, MemoryRegion
 
 _FAULT_RECORD = "edgeflow_fault_record"
-_EXCEPTIONS = {2: "NMI", 3: "HardFault", 11: "supervisor call"}
+_EXCEPTIONS = {
+    InstructionSet.THUMB: {2: "NMI", 3: "HardFault", 11: "supervisor call"},
+    InstructionSet.RISCV: {
+        1: "instruction fetch outside of memory",
+        2: "undefined instruction",
+        3: "breakpoint",
+        4: "unaligned load",
+        5: "load outside of memory",
+        6: "unaligned store",
+        7: "store outside of memory",
+        11: "environment call",
+    },
+}
 _DEFECT = "Report this as a defect unless the source was edited."
 
 
@@ -30,9 +42,10 @@ def describe_end(
     if result.state is SessionState.OUT_OF_INSTRUCTIONS:
         return timeout(image, f"{limits.instructions} instructions for one inference", result)
     check_stack(image, result.stack[:4])
+    used = f"{stack_high_water_bytes(result.stack)} of {image.stack_bytes} bytes of stack were used"
     where = place(image, result.block)
     if result.state is SessionState.HALTED:
-        return _recorded(directory, image, ram, where)
+        return _recorded(directory, image, ram, where, used)
     reasons = {
         SessionState.ASLEEP: f"stopped after {where} before it answered: the core sleeps (WFI)",
         SessionState.OUTSIDE_OF_CODE: f"jumped out of its code, to {result.block:#010x}",
@@ -40,7 +53,8 @@ def describe_end(
     }
     lines = [line for line in stderr.splitlines() if line.strip()]
     unknown = f"ended the emulator {where}: {lines[0] if lines else 'it said nothing'}"
-    return DeviceFaultError(f"The firmware {reasons.get(result.state, unknown)}.", hint=_DEFECT)
+    reason = reasons.get(result.state, unknown)
+    return DeviceFaultError(f"The firmware {reason} ({used}).", hint=_DEFECT)
 
 
 def timeout(image: FirmwareImage, limit: str, result: SessionResult) -> DeviceTimeoutError:
@@ -61,13 +75,15 @@ def did_not_start(machine: str, stderr: str) -> ToolFailedError:
 
 
 def _recorded(
-    directory: Path, image: FirmwareImage, ram: MemoryRegion, where: str
+    directory: Path, image: FirmwareImage, ram: MemoryRegion, where: str, used: str
 ) -> DeviceFaultError:
     """What the firmware's fault handler wrote down before it halted."""
     symbol = image.symbols.get(_FAULT_RECORD)
     data = read_ram(directory, ram, symbol.address - ram.origin, 8) if symbol else b""
     exception, pc = struct.unpack("<II", data) if len(data) == 8 else (0, 0)
     if exception == 0:
-        return DeviceFaultError(f"The firmware halted {where}.", hint=_DEFECT)
-    reason = _EXCEPTIONS.get(exception, f"exception {exception}")
-    return DeviceFaultError(f"The firmware faulted {place(image, pc)}: {reason}.", hint=_DEFECT)
+        return DeviceFaultError(f"The firmware halted {where} ({used}).", hint=_DEFECT)
+    reason = _EXCEPTIONS[image.instruction_set].get(exception, f"exception {exception}")
+    return DeviceFaultError(
+        f"The firmware faulted {place(image, pc)}: {reason} ({used}).", hint=_DEFECT
+    )

@@ -1,7 +1,9 @@
 """A board emulated by QEMU that boots the real image, with exact instruction counts and stack use.
 
 What the emulation leaves out: caches, wait states and time. The memory that holds code can be
-written on QEMU's Arm boards, and begins at address 0, so that a null pointer reads it.
+written on QEMU's Arm boards, and begins at address 0, so that a null pointer reads it. Below the
+RAM of the RISC-V board `virt` lie addresses that take writes, so that a stack overflow may go
+unnoticed there until an answer is wrong.
 """
 
 from __future__ import annotations
@@ -35,9 +37,23 @@ from edgeflow.devices.qemu_session import (
     write_session,
 )
 from edgeflow.errors import DeviceFaultError
-from edgeflow.targets.schema import MemoryKind, Target
+from edgeflow.targets.schema import InstructionSet, MemoryKind, Target
 
 _WANTED_API = re.compile(r"supports only (?:up to|a minimum) version (?:of )?(\d+)")
+
+
+def _in_memory(image: FirmwareImage) -> tuple[str, ...]:
+    """Options for boards of Cortex-M, whose code memory is RAM from which the core resets."""
+    return "-device", f"loader,file={FIRMWARE},addr={image.load_address:#x},force-raw=on"
+
+
+def _in_flash(image: FirmwareImage) -> tuple[str, ...]:
+    """Options for the RISC-V board `virt`, which resets into its flash where it has no firmware."""
+    drive = f"if=pflash,unit=0,format=raw,readonly=on,file={FIRMWARE}"
+    return "-bios", "none", "-drive", drive
+
+
+_FIRMWARE_OPTIONS = {InstructionSet.THUMB: _in_memory, InstructionSet.RISCV: _in_flash}
 
 
 class QemuMcu:
@@ -56,6 +72,7 @@ class QemuMcu:
         with tempfile.TemporaryDirectory(prefix="edgeflow-qemu-") as name:
             directory = Path(name)
             write_session(directory, image, ram, rows, limits.instructions)
+            self._write_firmware(directory, image)
             stderr = self._execute(path, directory, image, limits)
             result = read_session(directory, image, ram)
             if result.state is not SessionState.DONE:
@@ -69,6 +86,13 @@ class QemuMcu:
             f"{self._target.core.name} emulated by QEMU {version(path)}"
             f" ({self._target.runner.machine})",
         )
+
+    def _write_firmware(self, directory: Path, image: FirmwareImage) -> None:
+        """The whole flash, as a board has it; a sparse file beyond the image."""
+        with (directory / FIRMWARE).open("wb") as stream:
+            stream.write(image.bin)
+            if image.instruction_set is InstructionSet.RISCV:
+                stream.truncate(self._target.region(MemoryKind.FLASH).size_bytes)
 
     def _execute(self, path: str, directory: Path, image: FirmwareImage, limits: RunLimits) -> str:
         """Run QEMU until its plugin or a fault ends it; what it wrote to stderr."""
@@ -99,7 +123,7 @@ class QemuMcu:
             ),
             *("-machine", f"{runner.machine},memory-backend=ram"),
             *("-m", f"{ram.size_bytes}B"),
-            *("-device", f"loader,file={FIRMWARE},addr={image.load_address:#x},force-raw=on"),
+            *_FIRMWARE_OPTIONS[image.instruction_set](image),
             *("-plugin", f"file=./{PLUGIN}"),
         ]
         try:
@@ -119,6 +143,11 @@ class QemuMcu:
     def _check_memory(self, image: FirmwareImage) -> None:
         flash = self._target.region(MemoryKind.FLASH)
         end = image.load_address + len(image.bin)
+        if image.instruction_set is not self._target.core.instruction_set:
+            raise DeviceFaultError(
+                f"The image is for {image.instruction_set} and {self._target.name} is not.",
+                hint="Build the firmware for this target.",
+            )
         if image.load_address < flash.origin or end > flash.origin + flash.size_bytes:
             raise DeviceFaultError(
                 f"The image lies from {image.load_address:#010x} to {end:#010x}, outside of the "

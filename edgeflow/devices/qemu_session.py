@@ -88,7 +88,7 @@ def write_session(
     rows: NDArray[np.int8],
     limit_instructions: int,
 ) -> None:
-    """Lay out all files but the plugin; RAM is empty but for the painted stack."""
+    """Lay out all files but plugin and firmware; RAM is empty but for the painted stack."""
     session = _Session(
         limit=min(limit_instructions, 2**64 - 1),
         code_address=image.load_address,
@@ -108,7 +108,6 @@ def write_session(
     (directory / "inputs").write_bytes(rows.tobytes() or b"\0")
     _make_empty(directory / "outputs", len(rows) * image.output_bytes)
     _make_empty(directory / "counts", len(rows) * owner_count(image) * 16)
-    (directory / FIRMWARE).write_bytes(image.bin)
     stack = painted_stack(image)
     at = _stack_offset(image, ram)
     if at + len(stack) > ram.size_bytes:

@@ -1,4 +1,4 @@
-"""An emulated Cortex-M that boots the real image, with exact instruction counts and stack use.
+"""An emulated core that boots the real image, with exact instruction counts and stack use.
 
 What the emulation leaves out: caches, wait states and time; exceptions (a fault ends the run
 instead of entering a handler); alignment faults of LDM, LDRD and their kin on Armv7-M and later.
@@ -17,7 +17,7 @@ from edgeflow.backends.firmware.image import FirmwareImage
 from edgeflow.devices.alignment import AlignmentWatch
 from edgeflow.devices.block_counter import BlockCounter, CounterState
 from edgeflow.devices.device import DeviceRun, RunLimits, flat_inputs
-from edgeflow.devices.emulator import emulator_with
+from edgeflow.devices.emulator import core_model, emulator_with
 from edgeflow.devices.faults import BadAccess, describe_fault, place, unaligned_access
 from edgeflow.devices.harness import (
     address_of,
@@ -30,8 +30,7 @@ from edgeflow.devices.harness import (
 from edgeflow.errors import DeviceFaultError, DeviceTimeoutError
 from edgeflow.targets.schema import MemoryKind, Target
 
-_THUMB = 1
-_ALIGNED_ONLY = frozenset({"Armv6-M"})
+_ALIGNED_ONLY = frozenset({"Armv6-M", "RV32IMC"})
 
 
 class UnicornMcu:
@@ -77,6 +76,7 @@ class _Session:
         self._image = image
         self._limits = limits
         self._uc = emulator_with(target, image)
+        self._core = core_model(target.core.instruction_set)
         self._bad_accesses: list[BadAccess] = []
         self._watch_accesses()
         self.counter = BlockCounter(self._uc, image)
@@ -92,23 +92,20 @@ class _Session:
 
     def boot(self) -> None:
         """Reset: paint the stack, load stack pointer and program counter, run to the exchange."""
-        from unicorn import arm_const
-
         if self._image.stack_bytes > self._target.region(MemoryKind.RAM).size_bytes:
             raise _not_in_memory(self._target, self._stack_bottom, self._image.stack_bytes)
         self._write(self._stack_bottom, painted_stack(self._image))
-        stack_top, reset = struct.unpack_from("<II", self._image.bin)
-        self._uc.reg_write(arm_const.UC_ARM_REG_SP, stack_top)
+        stack_top, reset = self._core.reset(self._image)
+        if stack_top is not None:
+            self._uc.reg_write(self._core.sp, stack_top)
         self._continue_at(reset)
         buffers = self._read(address_of(self._image, "edgeflow_buffers"), 8)
         self._input, self._output = struct.unpack("<II", buffers)
 
     def infer(self, row: NDArray[np.int8]) -> NDArray[np.int8]:
         """One inference: the bytes of the output."""
-        from unicorn import arm_const
-
         self._write(self._input, row.tobytes())
-        self._continue_at(self._uc.reg_read(arm_const.UC_ARM_REG_LR))
+        self._continue_at(self._uc.reg_read(self._core.lr))
         check_stack(self._image, self._read(self._stack_bottom, 4))
         check_layer_calls(self._image, self.counter.layer_entries())
         data = self._read(self._output, self._image.output_bytes)
@@ -129,7 +126,7 @@ class _Session:
         self.counter.restart(self._limits.instructions)
         self._bad_accesses.clear()
         try:
-            self._uc.emu_start(address | _THUMB, self._exchange)
+            self._uc.emu_start(address | self._core.code_bit, self._exchange)
         except unicorn.UcError as error:
             raise describe_fault(self._uc, self._image, error, self._bad_accesses) from error
         if self.counter.state is CounterState.OUT_OF_INSTRUCTIONS:
@@ -154,9 +151,7 @@ class _Session:
         )
 
     def _pc(self) -> int:
-        from unicorn import arm_const
-
-        return int(self._uc.reg_read(arm_const.UC_ARM_REG_PC))
+        return int(self._uc.reg_read(self._core.pc))
 
     def _watch_accesses(self) -> None:
         from unicorn import unicorn_const

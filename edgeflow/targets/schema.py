@@ -44,6 +44,13 @@ class MemoryKind(StrEnum):
     RAM = "ram"
 
 
+class InstructionSet(StrEnum):
+    """Families of instruction sets that differ in startup code and in how a core is emulated."""
+
+    THUMB = "thumb"
+    RISCV = "riscv"
+
+
 class Core(_Value):
     """The processor: instruction set, features, number of cores and clock in Hz."""
 
@@ -52,6 +59,12 @@ class Core(_Value):
     count: int = Field(default=1, ge=1)
     clock_hz: int = Field(gt=0)
     features: tuple[str, ...] = ()
+
+    @property
+    def instruction_set(self) -> InstructionSet:
+        """The family that the architecture's name says: RV32… is RISC-V, Arm's Armv… are Thumb."""
+        is_riscv = self.architecture.startswith("RV32")
+        return InstructionSet.RISCV if is_riscv else InstructionSet.THUMB
 
 
 class MemoryRegion(_Value):

@@ -55,6 +55,9 @@ __attribute__((noinline)) void layer_straight(void)
 #ifdef __arm__
     __asm__ volatile(".rept 3001\\n nop\\n .endr\\n .rept 1000\\n bl 1f\\n 1:\\n .endr" ::: "lr");
 #endif
+#ifdef __riscv
+    __asm__ volatile(".rept 3001\\n nop\\n .endr\\n .rept 1000\\n jal 1f\\n 1:\\n .endr" ::: "ra");
+#endif
     accumulators[depth(in[0] & 15) & 15] += 1;
 }
 __attribute__((noinline)) void layer_clamp(void)

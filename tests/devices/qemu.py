@@ -11,7 +11,11 @@ from edgeflow.errors import MissingToolError
 from edgeflow.targets.registry import load, names
 from edgeflow.targets.schema import RunnerKind, Target
 
-UNICORN_MODELS = {"mps2-an386": "UC_CPU_ARM_CORTEX_M4", "mps2-an500": "UC_CPU_ARM_CORTEX_M7"}
+UNICORN_MODELS = {
+    "mps2-an386": "UC_CPU_ARM_CORTEX_M4",
+    "mps2-an500": "UC_CPU_ARM_CORTEX_M7",
+    "riscv32-virt": "UC_CPU_RISCV32_SIFIVE_E31",
+}
 BOARDS = tuple(UNICORN_MODELS)
 
 

@@ -67,16 +67,23 @@ def test_on_the_digits_network(name: str, digits_bundle: Path) -> None:
     assert np.array_equal(first.outputs, expected.reshape(len(inputs), -1))
 
 
-@pytest.mark.parametrize("kernel_set", KernelSet)
+@pytest.mark.parametrize(
+    ("name", "core_name", "kernel_set"),
+    [
+        ("mps2-an386", "cortex-m4", KernelSet.PORTABLE_C),
+        ("mps2-an386", "cortex-m4", KernelSet.DSP_C),
+        ("riscv32-virt", "riscv32", KernelSet.PORTABLE_C),
+    ],
+)
 @pytest.mark.parametrize("model", ["kws_dscnn_int8.tflite", "ic_resnet8_int8.tflite"])
-def test_on_published_models(model: str, kernel_set: KernelSet) -> None:
-    board = qemu_board("mps2-an386")
+def test_on_published_models(model: str, name: str, core_name: str, kernel_set: KernelSet) -> None:
+    board = qemu_board(name)
     graph = canonicalize(read(shared_file(model).read_bytes()))
     inputs = _random_inputs(graph, 2)
     source = generate(graph, kernel_set)
     first, second = _both(source, board, inputs)
     _assert_equal(first, second)
     assert np.array_equal(first.outputs, run_batch(graph, inputs).reshape(2, -1))
-    core = load("cortex-m4")  # other addresses, same instructions
+    core = load(core_name)  # other addresses, same instructions
     generic = device_for(core).run(build_image(source, core), inputs, RunLimits(seconds=120))
     _assert_equal(first, generic)

@@ -2,6 +2,7 @@
 
 import struct
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from edgeflow.targets.registry import load
 from edgeflow.targets.schema import Target
 from tests.backends.hand_written import INPUT_BYTES, mixed_model
 
-CORES = ("cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33")
+CORES = ("cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "riscv32")
 
 
 def _inputs(count: int) -> np.ndarray:
@@ -37,19 +38,32 @@ def _it_block(image: FirmwareImage, address: int) -> list[int]:
     return addresses
 
 
+def _core(target: Target, image: FirmwareImage) -> tuple[Any, int, int]:
+    """A core before reset, the number of its link register, and the Thumb bit of its addresses."""
+    import unicorn
+    from unicorn import arm_const, riscv_const
+
+    if target.core.architecture == "RV32IMC":
+        uc = unicorn.Uc(unicorn.UC_ARCH_RISCV, unicorn.UC_MODE_RISCV32)
+        uc.ctl_set_cpu_model(riscv_const.UC_CPU_RISCV32_SIFIVE_E31)
+        return uc, riscv_const.UC_RISCV_REG_RA, 0
+    uc = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
+    uc.ctl_set_cpu_model(getattr(arm_const, target.runner.cpu_model))
+    uc.reg_write(arm_const.UC_ARM_REG_SP, struct.unpack_from("<I", image.bin)[0])
+    return uc, arm_const.UC_ARM_REG_LR, 1
+
+
 def _count_single_instructions(target: Target, image: FirmwareImage, rows: np.ndarray) -> list:
     """Every instruction by a callback of its own; who owns it follows from where calls go.
 
     The emulator makes no callback for an instruction of an IT block whose condition fails. The core
     executes it as a NOP, so all of an IT block count with its IT instruction.
     """
-    import unicorn
-    from unicorn import arm_const, unicorn_const
+    from unicorn import unicorn_const
 
-    uc = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
-    uc.ctl_set_cpu_model(getattr(arm_const, target.runner.cpu_model))
-    uc.mem_map(0x08000000, 0x100000)
-    uc.mem_map(0x20000000, 0x40000)
+    uc, link, thumb = _core(target, image)
+    for region in target.memory:
+        uc.mem_map(region.origin, region.size_bytes)
     uc.mem_write(image.load_address, image.bin)
     invoke, main = image.symbols["edgeflow_invoke"], image.symbols["edgeflow_main"]
     entries = {image.symbols[layer.symbol].address: layer.symbol for layer in image.layers}
@@ -66,21 +80,19 @@ def _count_single_instructions(target: Target, image: FirmwareImage, rows: np.nd
         owner = entries.get(address, owner)
         if address in conditional:
             return
-        conditional[:] = _it_block(image, address)
+        conditional[:] = _it_block(image, address) if thumb else []
         counts[owner] += 1 + len(conditional)
 
     uc.hook_add(unicorn_const.UC_HOOK_CODE, on_instruction)
-    stack_top, reset = struct.unpack_from("<II", image.bin)
-    uc.reg_write(arm_const.UC_ARM_REG_SP, stack_top)
     exchange = image.symbols["edgeflow_exchange"].address
-    uc.emu_start(reset | 1, exchange)
+    uc.emu_start(image.symbols["edgeflow_reset"].address | thumb, exchange)
     buffers = uc.mem_read(image.symbols["edgeflow_buffers"].address, 8)
     input_address, _ = struct.unpack("<II", buffers)
     found = []
     for row in rows:
         counts.clear()
         uc.mem_write(input_address, row.tobytes())
-        uc.emu_start(uc.reg_read(arm_const.UC_ARM_REG_LR) | 1, exchange)
+        uc.emu_start(uc.reg_read(link) | thumb, exchange)
         found.append({name: n for name, n in counts.items() if name != "outside"})
     return found
 

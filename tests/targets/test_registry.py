@@ -26,8 +26,11 @@ SHIPPED = (
     "cortex-m33",
     "cortex-m4",
     "cortex-m7",
+    "esp32c3",
     "mps2-an386",
     "mps2-an500",
+    "riscv32",
+    "riscv32-virt",
     "stm32h7a3",
     "stm32l4r5",
 )

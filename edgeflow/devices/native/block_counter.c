@@ -1,14 +1,18 @@
-/* Counts the instructions of an emulated Cortex-M, layer by layer.
+/* Counts the instructions of an emulated core, layer by layer.
 
    The emulator calls count_block at the start of every block of instructions that it executes, with
    the block's address and size; an interrupted block would end the run, so every block that starts
-   is executed whole. All instructions of an IT block count: where the condition fails, the core
-   executes them as NOPs. */
+   is executed whole. All instructions of an Arm core's IT block count: where the condition fails,
+   the core executes them as NOPs. */
 
 #include <stdint.h>
 
 enum { OWNER_UNCHANGED = 0xffff, OWNER_OUTSIDE = 0, OWNER_INVOKE = 1, OWNER_FIRST_LAYER = 2 };
 enum { RUNNING = 0, OUT_OF_INSTRUCTIONS = 1, OUT_OF_TIME = 2 };
+
+/* What tells instructions of 4 bytes from those of 2: Thumb has 0b11101, 0b11110 or 0b11111 in the
+   top bits of the first halfword, RISC-V 0b11 in the lowest. */
+enum { THUMB = 0, RISCV = 1 };
 
 /* The last size seen for a block at an address, and its number of instructions. */
 struct block {
@@ -27,18 +31,22 @@ struct counter {
     int (*stop)(void *engine);
     uint32_t code_address;
     uint32_t code_bytes;
+    uint32_t instruction_set;
     uint32_t owner;
     uint32_t state;
     volatile uint32_t expired; /* set from another thread when the time is over */
 };
 
-static uint32_t count_instructions(const uint8_t *code, uint32_t bytes)
+static int is_wide(uint32_t instruction_set, const uint8_t *code)
+{
+    return instruction_set == RISCV ? (code[0] & 3) == 3 : code[1] >> 3 >= 0x1d;
+}
+
+static uint32_t count_instructions(uint32_t instruction_set, const uint8_t *code, uint32_t bytes)
 {
     uint32_t count = 0;
-    for (uint32_t at = 0; at < bytes; ++count) {
-        /* Thumb: halfwords 0b11101, 0b11110, 0b11111 in the top bits begin a 32-bit instruction. */
-        at += code[at + 1] >> 3 >= 0x1d ? 4 : 2;
-    }
+    for (uint32_t at = 0; at < bytes; ++count)
+        at += is_wide(instruction_set, code + at) ? 4 : 2;
     return count;
 }
 
@@ -52,7 +60,8 @@ void count_block(void *engine, uint64_t address, uint32_t size, void *user_data)
     struct block *block = &counter->blocks[slot];
     if (block->size_bytes != size) {
         block->size_bytes = (uint16_t)size;
-        block->instructions = (uint16_t)count_instructions(counter->code + offset, size);
+        block->instructions = (uint16_t)count_instructions(counter->instruction_set,
+                                                           counter->code + offset, size);
     }
     const uint32_t owner = counter->owners[slot];
     if (owner != OWNER_UNCHANGED) {

@@ -82,6 +82,7 @@ static uint64_t *counts; /* for each inference: instructions of each owner, then
 static uint64_t *row;    /* the same for the inference that runs */
 static uint64_t left;
 static uint32_t owner;
+static int in_code; /* before: a board's boot ROM */
 static int started;
 
 static void finish(enum state state)
@@ -123,7 +124,9 @@ static void execute_block(unsigned int cpu, void *data)
     const struct block *block = data;
     (void)cpu;
     session->block = block->address;
-    if (block->address - session->code_address >= session->code_bytes)
+    if (block->address - session->code_address < session->code_bytes)
+        in_code = 1;
+    else if (in_code)
         finish(OUTSIDE_OF_CODE);
     if (block->owner != OWNER_UNCHANGED) {
         if (block->owner >= OWNER_FIRST_LAYER && owner == OWNER_INVOKE)
