@@ -17,7 +17,7 @@ from typing import Any
 from edgeflow.backends.firmware.compiler import CompilerError, run_compiler
 from edgeflow.errors import ToolFailedError
 
-_SOURCES = ("alignment.c", "block_counter.c")
+_SOURCES = ("alignment.c", "block_counter.c", "flow_counter.c")
 _FLAGS = ("-shared", "-fPIC", "-O2", "-std=c99", "-g0", "-fno-sanitize=all")
 
 

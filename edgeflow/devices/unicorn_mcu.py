@@ -19,6 +19,7 @@ from edgeflow.devices.block_counter import BlockCounter, CounterState
 from edgeflow.devices.device import DeviceRun, RunLimits, flat_inputs
 from edgeflow.devices.emulator import core_model, emulator_with
 from edgeflow.devices.faults import BadAccess, describe_fault, place, unaligned_access
+from edgeflow.devices.flow_counter import CodeFlow, FlowCounter
 from edgeflow.devices.harness import (
     address_of,
     check_layer_calls,
@@ -57,6 +58,15 @@ class UnicornMcu:
         source = f"{self._target.core.name} emulated by unicorn {unicorn.__version__}"
         return counted_run(image, outputs, counts, session.stack_high_water_bytes(), source)
 
+    def flow(self, image: FirmwareImage, row: NDArray[np.int8], limits: RunLimits) -> CodeFlow:
+        """What every instruction did in one inference on `row`, int8 [1, ...]."""
+        session = _Session(self._target, image, limits)
+        counter = session.count_flow()
+        with session.deadline():
+            session.boot()
+            session.infer(flat_inputs(row, image.input_bytes)[0])
+        return counter.flow()
+
     def _check_alignment(
         self, image: FirmwareImage, row: NDArray[np.int8], limits: RunLimits
     ) -> None:
@@ -81,6 +91,7 @@ class _Session:
         self._watch_accesses()
         self.counter = BlockCounter(self._uc, image)
         self._alignment: AlignmentWatch | None = None
+        self._flow: FlowCounter | None = None
         self._stack_bottom = address_of(image, "edgeflow_stack_bottom")
         self._exchange = address_of(image, "edgeflow_exchange")
         self._input = 0
@@ -89,6 +100,11 @@ class _Session:
     def watch_alignment(self) -> None:
         """Fault at unaligned accesses from here on, at an eighth of the speed."""
         self._alignment = AlignmentWatch(self._uc)
+
+    def count_flow(self) -> FlowCounter:
+        """Count what every instruction does from here on."""
+        self._flow = FlowCounter(self._uc, self._image)
+        return self._flow
 
     def boot(self) -> None:
         """Reset: paint the stack, load stack pointer and program counter, run to the exchange."""
