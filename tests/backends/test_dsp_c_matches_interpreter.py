@@ -90,7 +90,7 @@ def test_ordinary_networks_take_the_fast_kernels():
         generate(ordinary_network(seed), KernelSet.DSP_C).files["edgeflow_model.c"]
         for seed in range(60)
     )
-    for kind in ("conv_2d", "depthwise_conv_2d", "add"):
+    for kind in ("conv_2d", "depthwise_conv_2d", "fully_connected", "add"):
         assert f"    edgeflow_{kind}(" not in text
     for name in ("conv_2d", "pointwise_conv_2d", "depthwise_conv_2d", "depthwise_conv_2d_3x3"):
         assert text.count(f"    edgeflow_dsp_{name}(") >= 10, name
@@ -108,7 +108,9 @@ def test_ordinary_networks_equal_the_interpreter_on_a_cortex_m4(seed):
     assert np.array_equal(run.outputs, run_batch(graph, x).reshape(len(x), -1))
 
 
-@pytest.mark.parametrize("name", ["ic_resnet8_int8", "kws_dscnn_int8", "vww_mobilenet_int8"])
+@pytest.mark.parametrize(
+    "name", ["ic_resnet8_int8", "kws_dscnn_int8", "vww_mobilenet_int8", "ad01_int8"]
+)
 def test_mlperf_tiny_models_equal_the_interpreter_in_every_layer(name, tmp_path):
     from edgeflow.exchange.tflite import read
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from edgeflow.backends.firmware import portable_c
-from edgeflow.backends.firmware.dsp_c import convolution, depthwise, elementwise
+from edgeflow.backends.firmware.dsp_c import convolution, dense, depthwise, elementwise
 from edgeflow.backends.firmware.dsp_c.overlap import overlap_bytes
 from edgeflow.backends.firmware.kernel_set import Renderer
 from edgeflow.graph.ir import Graph, Node, OpKind
@@ -24,6 +24,8 @@ def scratch_bytes(graph: Graph, node: Node) -> int:
         return convolution.patch_bytes(graph, node)
     if node.kind is OpKind.DEPTHWISE_CONV_2D:
         return depthwise.plane_bytes(graph, node)
+    if node.kind is OpKind.FULLY_CONNECTED:
+        return dense.vector_bytes(graph, node)
     return portable_c.scratch_bytes(graph, node)
 
 
@@ -32,6 +34,7 @@ RENDERERS: Mapping[OpKind, Renderer] = MappingProxyType(
         **portable_c.RENDERERS,
         OpKind.CONV_2D: convolution.conv_2d,
         OpKind.DEPTHWISE_CONV_2D: depthwise.depthwise_conv_2d,
+        OpKind.FULLY_CONNECTED: dense.fully_connected,
         OpKind.ADD: elementwise.add,
     }
 )

@@ -60,15 +60,15 @@ def pair_constants(found: Channels) -> NDArray[np.int64]:
     ).reshape(-1)
 
 
-def _fits_lanes(rows: NDArray[np.int8]) -> bool:
+def fits_lanes(rows: NDArray[np.int8]) -> bool:
     """Whether 256 * w1 + w0 of neighbouring channels fits 16 bits for every tap."""
     odd = rows[1::2].astype(np.int64)
     return bool(np.all(256 * odd + rows[: 2 * len(odd) : 2] >= -(2**15)))
 
 
-def _fits_words(found: Channels) -> bool:
-    """Whether 256 * s1 + s0 of neighbouring channels fits 32 bits, whatever the input."""
-    reach = np.maximum(np.abs(found.low), np.abs(found.high))
+def fits_words(low: NDArray[np.int64], high: NDArray[np.int64]) -> bool:
+    """Whether 256 * s1 + s0 of neighbouring channels' sums fits 32 bits; bounds of each."""
+    reach = np.maximum(np.abs(low), np.abs(high))
     odd = reach[1::2]
     return bool(np.all(256 * odd + reach[: 2 * len(odd) : 2] < 2**31))
 
@@ -76,9 +76,9 @@ def _fits_words(found: Channels) -> bool:
 def fast_channels(graph: Graph, node: Node) -> Channels | None:
     """The channels of a layer for which the kernel is exact, whatever the input; else None."""
     found = channels(graph, node)
-    if found is None or not (_fits_lanes(found.rows) and _fits_words(found)):
+    if found is None or not fits_lanes(found.rows):
         return None
-    return found
+    return found if fits_words(found.low, found.high) else None
 
 
 def patch_bytes(graph: Graph, node: Node) -> int:

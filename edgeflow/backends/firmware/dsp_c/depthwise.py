@@ -146,7 +146,11 @@ def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:
         sources: tuple[str, ...] = ("edgeflow_dsp_plane_3x3.c", "edgeflow_dsp_plane_3x3.S")
     else:
         function = "edgeflow_dsp_depthwise_conv_2d"
-        sources = ("edgeflow_dsp_plane_any.c",)
+        sources = (
+            "edgeflow_dsp_plane_any.c",
+            "edgeflow_dsp_plane_neighbours.c",
+            "edgeflow_dsp_plane_neighbours.S",
+        )
     call = KernelCall(
         function=function,
         header="edgeflow_dsp_depthwise_conv_2d.h",

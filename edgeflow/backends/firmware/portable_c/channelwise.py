@@ -20,6 +20,7 @@ INTERLEAVED_OUTPUTS = 4
 _REQUANTIZE = ("edgeflow_requantize.c",)
 _DEPTHWISE = ("edgeflow_taps.c", *_REQUANTIZE)
 _SUMS = ("edgeflow_sums.c",)
+DENSE_SCALING = ("edgeflow_dense_scaling.c",)
 _PIXEL = ("edgeflow_pixel.c", *_SUMS, *_REQUANTIZE)
 
 
@@ -40,14 +41,14 @@ def folded_bias(
 
 
 @dataclass(frozen=True)
-class _Channels:
+class ChannelArrays:
     """Arrays of one entry per output channel, and the fields of a struct that point to them."""
 
     arrays: tuple[ConstantArray, ...]
     fields: Mapping[str, Value]
 
 
-def _channel_scaling(layer: LayerContext, values: ChannelRequantization) -> _Channels:
+def _channel_scaling(layer: LayerContext, values: ChannelRequantization) -> ChannelArrays:
     """The struct `edgeflow_requantization`."""
     arrays = (
         layer.constant("multiplier", CType.INT32, values.multipliers, "multipliers"),
@@ -58,11 +59,11 @@ def _channel_scaling(layer: LayerContext, values: ChannelRequantization) -> _Cha
         "shift": Expression(arrays[1].name),
         **clamp_fields(values.range, values.output_zero_point),
     }
-    return _Channels(arrays, fields)
+    return ChannelArrays(arrays, fields)
 
 
-def _dense_scaling(layer: LayerContext, values: DenseRequantization) -> _Channels:
-    """Multipliers of up to 53 bits in two words."""
+def dense_scaling(layer: LayerContext, values: DenseRequantization) -> ChannelArrays:
+    """The struct `edgeflow_dense_scaling`: multipliers of up to 53 bits in two words."""
     low = [multiplier & 0xFFFFFFFF for multiplier in values.multipliers]
     high = [multiplier >> 32 for multiplier in values.multipliers]
     shifts = [right_shift - 32 for right_shift in values.right_shifts]
@@ -77,7 +78,7 @@ def _dense_scaling(layer: LayerContext, values: DenseRequantization) -> _Channel
         "right_shift": Expression(arrays[2].name),
         **clamp_fields(values.range, values.output_zero_point),
     }
-    return _Channels(arrays, fields)
+    return ChannelArrays(arrays, fields)
 
 
 def _bias(layer: LayerContext, rows: NDArray[np.int8], zero_point: int) -> ConstantArray:
@@ -221,12 +222,13 @@ def fully_connected(layer: LayerContext) -> RenderedLayer:
     """FULLY_CONNECTED."""
     values = fully_connected_requantization(layer.graph, layer.node)
     rows = weight_rows(layer, 0)
-    scaling = _dense_scaling(layer, values)
+    scaling = dense_scaling(layer, values)
     bias = _bias(layer, rows, values.input_zero_point)
     constants = (_dense_weights(layer, rows), bias, *scaling.arrays)
     fields: dict[str, Value] = {
         "inputs": rows.shape[1],
         "outputs": rows.shape[0],
-        **scaling.fields,
+        "to": scaling.fields,
     }
-    return _call(layer, "edgeflow_fully_connected", fields, constants, _SUMS)
+    sources = (*_SUMS, *DENSE_SCALING)
+    return _call(layer, "edgeflow_fully_connected", fields, constants, sources)

@@ -2,17 +2,23 @@
 
 #include "edgeflow_dsp_widen.h"
 
-static int8_t *copy(int8_t *to, const int8_t *from, int32_t count)
+/* A last word that is not full repeats bytes of the one before. */
+static inline int8_t *copy(int8_t *to, const int8_t *from, int32_t count)
 {
-    for (; count >= 4; count -= 4) {
+    if (count < 4) {
+        for (; count > 0; count--) {
+            *to++ = *from++;
+        }
+        return to;
+    }
+    int8_t *end = to + count;
+    const int8_t *last = from + count - 4;
+    for (; from < last; from += 4) {
         edgeflow_store_word(to, edgeflow_load_word(from));
         to += 4;
-        from += 4;
     }
-    for (; count > 0; count--) {
-        *to++ = *from++;
-    }
-    return to;
+    edgeflow_store_word(end - 4, edgeflow_load_word(last));
+    return end;
 }
 
 static int8_t *fill(int8_t *to, int32_t value, int32_t count)

@@ -1,6 +1,4 @@
 #include "edgeflow_dsp_depthwise_conv_2d.h"
-
-#include "edgeflow_dsp_plane_any.h"
 #include "edgeflow_dsp_strip.h"
 
 /* One channel's taps as words, row by row. */
@@ -21,13 +19,17 @@ static void convolve(const edgeflow_dsp_depthwise_conv_2d_layer *layer,
                      const edgeflow_dsp_strip *strip, edgeflow_dsp_plane *plane, int32_t channel,
                      edgeflow_word *words, int8_t *output)
 {
-    const edgeflow_dsp_filter filter = {words, (layer->columns.filter + 1) / 2,
-                                        layer->rows.filter};
     widen_filter(layer, layer->weights + layer->rows.filter * layer->columns.filter * channel,
                  words);
     edgeflow_dsp_strip_scale(layer, strip, channel, plane);
-    edgeflow_dsp_plane_any(plane, &filter, 2 * layer->columns.stride, strip->values,
-                           output + channel);
+    plane->filter = words;
+    plane->filter_words = (layer->columns.filter + 1) / 2;
+    plane->filter_rows = layer->rows.filter;
+    if (layer->columns.stride == 1) {
+        edgeflow_dsp_plane_neighbours(plane, strip->values, output + channel);
+    } else {
+        edgeflow_dsp_plane_any(plane, 2 * layer->columns.stride, strip->values, output + channel);
+    }
 }
 
 void edgeflow_dsp_depthwise_conv_2d(const edgeflow_dsp_depthwise_conv_2d_layer *layer,

@@ -21,7 +21,10 @@ typedef struct {
     int32_t rows;            /* of outputs; counted down */
     int32_t pitch;           /* of the plane */
     int32_t row_step;        /* in the plane, from an output row to the next */
-    int32_t working_memory[3];
+    const edgeflow_word *filter; /* not 3x3: taps as lanes, rows that are odd end in a zero */
+    int32_t filter_words;        /* of a row */
+    int32_t filter_rows;
+    int32_t working_memory[6];
 } edgeflow_dsp_plane;
 
 /* 3x3 filters; rows of the plane end in room for four columns at a time. */
@@ -31,5 +34,13 @@ void edgeflow_dsp_plane_3x3(edgeflow_dsp_plane *plane, const edgeflow_word *valu
 /* The same with steps of two columns. */
 void edgeflow_dsp_plane_3x3_step_2(edgeflow_dsp_plane *plane, const edgeflow_word *values,
                                    int8_t *output);
+
+/* Filters of any size; outputs lie one column apart. */
+void edgeflow_dsp_plane_neighbours(edgeflow_dsp_plane *plane, const edgeflow_word *values,
+                                   int8_t *output);
+
+/* Filters of any size; outputs lie `column_bytes` apart in the plane. */
+void edgeflow_dsp_plane_any(const edgeflow_dsp_plane *plane, int32_t column_bytes,
+                            const edgeflow_word *values, int8_t *output);
 
 #endif

@@ -17,9 +17,9 @@
     .equ    ROWS, 52
     .equ    PITCH, 56
     .equ    ROW_STEP, 60
-    .equ    TO_GO, 64
-    .equ    OUTPUT_ROW, 68
-    .equ    PLANE_ROW, 72
+    .equ    TO_GO, 76
+    .equ    OUTPUT_ROW, 80
+    .equ    PLANE_ROW, 84
 
 /* A row of taps for four sums in r7 to r10, one column apart; r1 the row of the plane. */
     .macro taps_step_1 row

@@ -4,18 +4,12 @@
 
 #include <stdint.h>
 
-/* An output is its sum times (multiplier_high * 2^32 + multiplier_low) / 2^(32 + right_shift),
- * rounded as in double; one entry per output, right shifts from 11 to 53. The result is clamped
- * before the zero point is added. */
+#include "edgeflow_dense_scaling.h"
+
 typedef struct {
     int32_t inputs;
     int32_t outputs;
-    const uint32_t *multiplier_low;
-    const uint32_t *multiplier_high;
-    const int8_t *right_shift;
-    int32_t minimum;
-    int32_t maximum;
-    int32_t zero_point;
+    edgeflow_dense_scaling to;
 } edgeflow_fully_connected_layer;
 
 /* Weights and bias as for `edgeflow_sums`. */
