@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeflow.backends.firmware.image import FirmwareImage
+from edgeflow.devices.cycle_model import CycleEstimate, estimate_cycles
 from edgeflow.devices.device import Device, DeviceRun, LayerInstructions, RunLimits
 from edgeflow.figures import FigureKind
 from edgeflow.pipeline.stage import StageContext
@@ -29,6 +30,7 @@ from edgeflow.progress import ProgressEvent
 ANSWERS = "answers.npz"
 COUNTS = "counts.npz"
 RUN = "run.json"
+CYCLES = "cycles.json"
 MAX_PARTS = 50
 IMAGES_PER_PART = 32
 
@@ -50,6 +52,8 @@ def run(context: StageContext) -> None:
     tell("interpreter")
     expected = run_batch(graph, inputs)
     device = _run_in_parts(device_for(context.plan.target), image, inputs, context)
+    cycles = estimate_cycles(context.plan.target, image, inputs[:1], RunLimits())
+    write_document(context.output / CYCLES, asdict(cycles) if cycles else None)
     tell("this host")
     library = HostLibrary(
         (context.inputs["compile"] / HOST_LIBRARY).read_bytes(),
@@ -113,6 +117,12 @@ def write_device_run(device: DeviceRun, folder: Path) -> None:
             "source": device.source,
         },
     )
+
+
+def read_cycles(folder: Path) -> CycleEstimate | None:
+    """The estimated cycles of the first test image; None for a core without a cycle model."""
+    document = read_document(folder / CYCLES)
+    return CycleEstimate(**document) if document else None
 
 
 def read_device_run(folder: Path) -> DeviceRun:

@@ -20,6 +20,8 @@ from edgeflow.bundle.summary import (
     RegionRow,
     Summary,
 )
+from edgeflow.devices import cycle_model
+from edgeflow.devices.cycle_model import CycleEstimate
 from edgeflow.devices.device import INVOKE_SYMBOL, DeviceRun
 from edgeflow.figures import FigureKind, Unit
 from edgeflow.gate.verdict import Verdict, accuracy
@@ -36,11 +38,13 @@ from edgeflow.pipeline.steps.files import (
 )
 from edgeflow.pipeline.steps.gate import read_verdict, stack_bytes
 from edgeflow.pipeline.steps.generate import SOURCE, read_graph, read_source
-from edgeflow.pipeline.steps.run import ANSWERS, read_device_run
+from edgeflow.pipeline.steps.run import ANSWERS, read_cycles, read_device_run
 from edgeflow.targets.schema import MemoryKind, Target
 
 MEAN_INSTRUCTIONS = "instructions per inference"
 LARGEST_INSTRUCTIONS = "instructions, largest of all inferences"
+FEWEST_CYCLES = "cycles per inference, fewest"
+MOST_CYCLES = "cycles per inference, most"
 FLASH = "flash"
 RAM = "RAM"
 DEVICE = "device"
@@ -62,6 +66,7 @@ class _Findings:
     device: DeviceRun
     verdict: Verdict
     answers: Mapping[str, Any]
+    cycles: CycleEstimate | None
 
 
 def summarize(context: StageContext) -> Summary:
@@ -107,6 +112,7 @@ def _read(context: StageContext) -> _Findings:
         device=read_device_run(context.inputs["run"]),
         verdict=read_verdict(context.inputs["gate"]),
         answers=read_arrays(context.inputs["run"] / ANSWERS),
+        cycles=read_cycles(context.inputs["run"]),
     )
 
 
@@ -117,6 +123,15 @@ def _figures(found: _Findings) -> Iterable[FigureRow]:
         mean, largest = float(device.instructions.mean()), float(device.instructions.max())
         yield FigureRow(name=MEAN_INSTRUCTIONS, value=mean, **counted)
         yield FigureRow(name=LARGEST_INSTRUCTIONS, value=largest, **counted)
+    if found.cycles is not None:
+        modelled = {
+            "unit": Unit.CYCLES,
+            "kind": FigureKind.ESTIMATED,
+            "source": f"{found.cycles.instructions} counted instructions of the first test image, "
+            + cycle_model.SOURCE,
+        }
+        yield FigureRow(name=FEWEST_CYCLES, value=found.cycles.low, **modelled)
+        yield FigureRow(name=MOST_CYCLES, value=found.cycles.high, **modelled)
     linked = {"unit": Unit.BYTES, "kind": FigureKind.MEASURED, "source": "the linked image"}
     stack = stack_bytes(device, image)
     yield FigureRow(name=FLASH, value=image.flash_bytes, **linked)
