@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edgeflow.backends.firmware.codegen import generate
 from edgeflow.backends.firmware.source import SourceTree
 from edgeflow.backends.firmware.toolchain import build_host_library, build_image
 from edgeflow.devices import qemu_mcu
@@ -20,11 +21,15 @@ from edgeflow.errors import (
     TargetFileError,
     ToolFailedError,
 )
+from edgeflow.exchange.tflite import read
 from edgeflow.figures import FigureKind
+from edgeflow.graph.canonical import canonicalize
+from edgeflow.graph.interpreter import run_batch
 from edgeflow.targets.registry import load, load_file
 from edgeflow.targets.schema import Target
 from tests.backends.hand_written import INPUT_BYTES, invoke_only, mixed_model, source_tree
 from tests.devices.qemu import BOARDS, qemu_board
+from tests.shared_data import shared_file
 
 pytestmark = pytest.mark.qemu
 
@@ -77,6 +82,23 @@ def test_instructions_whose_condition_fails_count(board: Target) -> None:
         ' movne r0, #3" ::: "r0", "cc");'
     )
     assert _run(invoke_only(body), board).instructions.tolist() == [7, 7, 7]  # and the return
+
+
+def test_low_overhead_loops_of_a_cortex_m55_count_every_iteration() -> None:
+    loop = "push {lr}\\n movs r0, #5\\n dls lr, r0\\n 1: nop\\n le lr, 1b\\n pop.w {lr}"
+    run = _run(invoke_only(f'__asm__ volatile("{loop}" ::: "r0");'), qemu_board("mps3-an547"))
+    assert run.instructions.tolist() == [3 + 5 * 2 + 1 + 1] * 3  # and the return
+
+
+@pytest.mark.parametrize("model", ["kws_dscnn_int8.tflite", "ic_resnet8_int8.tflite"])
+def test_published_models_are_bit_exact_on_a_cortex_m55(model: str) -> None:
+    board = qemu_board("mps3-an547")
+    graph = canonicalize(read(shared_file(model).read_bytes()))
+    shape = graph.tensors[graph.inputs[0]].shape[1:]
+    inputs = np.random.default_rng(7).integers(-128, 128, (2, *shape), dtype=np.int8)
+    image = build_image(generate(graph, board.firmware.kernel_set), board)
+    run = device_for(board).run(image, inputs, LIMITS)
+    assert np.array_equal(run.outputs, run_batch(graph, inputs).reshape(2, -1))
 
 
 FAULTS = {

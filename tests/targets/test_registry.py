@@ -29,6 +29,7 @@ SHIPPED = (
     "esp32c3",
     "mps2-an386",
     "mps2-an500",
+    "mps3-an547",
     "riscv32",
     "riscv32-virt",
     "stm32h7a3",
