@@ -43,3 +43,21 @@ def test_the_board_of_the_example_is_a_valid_target(tmp_path: Path) -> None:
 def test_every_page_it_links_to_exists() -> None:
     for target in re.findall(r"\]\(([^)]+)\)", README):
         assert (ROOT / target).is_file(), target
+
+
+def test_the_first_screen_shows_the_figures_of_the_results() -> None:
+    from benchmarks.readme_table import RESULTS
+
+    document = json.loads(RESULTS.read_text("utf-8"))
+    digits = next(
+        row
+        for row in document["measurements"]
+        if row["model"].startswith("digits") and row["target"] == "cortex-m4"
+    )
+    figures = {row["name"]: row["value"] for row in digits["figures"]}
+    shown = dict(re.findall(r"^(\S.*?)  +([\d,.]+)[ %].*$", README, re.MULTILINE))
+    assert int(shown["instructions per inference"].replace(",", "")) == int(
+        figures["instructions per inference"]
+    )
+    assert int(shown["flash"].replace(",", "")) == figures["flash"]
+    assert int(shown["arena"].replace(",", "")) == figures["arena"]
