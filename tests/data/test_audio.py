@@ -167,7 +167,10 @@ def test_cut_clips_are_reported(tmp_path: Path) -> None:
 
 
 def test_spoken_digits_are_read_whole() -> None:
-    dataset = load(DataOptions(source=str(shared_folder("spoken_digits"))))
+    folder = shared_folder("spoken_digits")
+    if not sorted(folder.glob("0/*.wav")):
+        pytest.skip(f"{folder} holds no class folders of WAV files named 0 to 9")
+    dataset = load(DataOptions(source=str(folder)))
     total = len(dataset.train) + len(dataset.validation) + len(dataset.test)
     assert total + dataset.duplicates_dropped >= 1000
     assert dataset.classes == tuple("0123456789")
