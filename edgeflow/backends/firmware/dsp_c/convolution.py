@@ -20,6 +20,9 @@ from edgeflow.graph.requantize import conv_requantization
 TAPS_PER_WORD_PAIR = 4
 PIXELS = 3
 
+# The assembler takes the shift from the lowest byte.
+_SHIFT_BITS = 8
+
 _DOT = ("edgeflow_dsp_dot.c", "edgeflow_dsp_dot.S")
 
 
@@ -42,22 +45,10 @@ def padded_taps(taps: int) -> int:
     return -(-taps // TAPS_PER_WORD_PAIR) * TAPS_PER_WORD_PAIR
 
 
-def pair_constants(found: Channels) -> NDArray[np.int64]:
-    """The five words of each pair of channels, flat."""
-    odd = len(found.rows) % 2
-
-    def in_pairs(values: NDArray[np.int64], filler: int) -> NDArray[np.int64]:
-        return np.append(values, np.full(odd, filler, np.int64)).reshape(-1, 2)
-
-    bias = in_pairs(found.folded_bias, 0)
-    shifts = in_pairs(found.shifts, 1)
-    return np.column_stack(
-        [
-            bias[:, ::-1],
-            in_pairs(found.multipliers, 0),
-            shifts[:, 0] | shifts[:, 1] << 8,
-        ]
-    ).reshape(-1)
+def channel_constants(found: Channels) -> NDArray[np.int64]:
+    """Bias and shift in one word, and the multiplier; an even number of channels, flat."""
+    words = found.packed(_SHIFT_BITS)
+    return np.concatenate([words, np.zeros((len(words) % 2, 2), np.int64)])
 
 
 def fits_lanes(rows: NDArray[np.int8]) -> bool:
@@ -76,9 +67,9 @@ def fits_words(low: NDArray[np.int64], high: NDArray[np.int64]) -> bool:
 def fast_channels(graph: Graph, node: Node) -> Channels | None:
     """The channels of a layer for which the kernel is exact, whatever the input; else None."""
     found = channels(graph, node)
-    if found is None or not fits_lanes(found.rows):
+    if found is None or not fits_lanes(found.rows) or not fits_words(found.low, found.high):
         return None
-    return found if fits_words(found.low, found.high) else None
+    return found if found.packs(_SHIFT_BITS) else None
 
 
 def patch_bytes(graph: Graph, node: Node) -> int:
@@ -99,14 +90,14 @@ def conv_2d(layer: LayerContext) -> RenderedLayer:
     weights = layer.constant(
         "weights", CType.UINT32, paired_words(found.rows), f"weights {shape}, channels in pairs"
     )
-    pairs = layer.constant(
-        "pairs", CType.INT32, pair_constants(found), "biases and scales of each pair"
+    constants = layer.constant(
+        "channels", CType.INT32, channel_constants(found), "bias and shift, multiplier"
     )
     _, in_h, in_w, in_c = layer.input(0).shape
     _, out_h, out_w, out_c = layer.output.shape
     dot: dict[str, Value] = {
         "weights": Expression(weights.name),
-        "pairs": Expression(pairs.name),
+        "channels": Expression(constants.name),
         "taps": padded_taps(found.rows.shape[1]),
         "outputs": out_c,
         "base": 2 * values.output_zero_point + 1,
@@ -137,4 +128,4 @@ def conv_2d(layer: LayerContext) -> RenderedLayer:
         sources=(f"{function}.c", *_DOT),
     )
     clamp = narrow_range(layer, values.range)
-    return RenderedLayer((call, *clamp), (weights, pairs))
+    return RenderedLayer((call, *clamp), (weights, constants))

@@ -15,6 +15,7 @@ from edgeflow.graph.requantize import conv_requantization
 # A plane takes a strip of the image where the whole one would be larger.
 PLANE_BYTES = 1024
 _COLUMNS_AT_ONCE = 4
+_SHIFT_BITS = 5
 _STRIP = ("edgeflow_dsp_strip.c",)
 
 
@@ -97,8 +98,10 @@ def fast_channels(graph: Graph, node: Node) -> Channels | None:
     """The channels of a layer that the kernel takes: no dilation, and scales of the short form."""
     assert isinstance(node.attributes, Conv2D)
     window = node.attributes.window
-    undilated = (window.dilation_h, window.dilation_w) == (1, 1)
-    return channels(graph, node) if undilated else None
+    if (window.dilation_h, window.dilation_w) != (1, 1):
+        return None
+    found = channels(graph, node)
+    return found if found is not None and found.packs(_SHIFT_BITS) else None
 
 
 def plane_bytes(graph: Graph, node: Node) -> int:
@@ -122,15 +125,13 @@ def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:
     order = "[channel][column][row]" if plane.transposed else "[channel][row][column]"
     constants = (
         layer.constant("weights", CType.INT8, filters, f"weights {order}"),
-        layer.constant("bias", CType.INT32, found.folded_bias, "bias, input zero point folded in"),
-        layer.constant("multiplier", CType.INT32, found.multipliers, "multipliers"),
-        layer.constant("shift", CType.INT8, found.shifts, "shifts to the right"),
+        layer.constant(
+            "channels", CType.INT32, found.packed(_SHIFT_BITS), "bias and shift, multiplier"
+        ),
     )
     fields: dict[str, Value] = {
         "weights": Expression(constants[0].name),
-        "bias": Expression(constants[1].name),
-        "scale_multiplier": Expression(constants[2].name),
-        "scale_shift": Expression(constants[3].name),
+        "channels": Expression(constants[1].name),
         "input_channels": layer.input(0).shape[3],
         "multiplier": layer.output.shape[3] // layer.input(0).shape[3],
         "input_zero_point": values.input_zero_point,

@@ -41,10 +41,14 @@ class Channels:
     multipliers: NDArray[np.int64]
     shifts: NDArray[np.int64]
 
-    @property
-    def folded_bias(self) -> NDArray[np.int64]:
-        """The bias modulo 2**32, as int32."""
-        return wrapped(self.bias)
+    def packs(self, shift_bits: int) -> bool:
+        """Whether bias and shift of every channel fit one word, the shift in its lowest bits."""
+        return bool(np.all(np.abs(self.bias) < 2 ** (31 - shift_bits)))
+
+    def packed(self, shift_bits: int) -> NDArray[np.int64]:
+        """[channels, 2]: that word, and the multiplier."""
+        words = (self.bias << shift_bits) + self.shifts
+        return np.column_stack([words, self.multipliers])
 
 
 def wrapped(values: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -18,12 +18,11 @@ typedef struct {
 } edgeflow_dsp_axis;
 
 /* Output channel o reads input channel o / multiplier. Weights: [output channel][row][column].
- * Biases have the input zero point folded in; `base` is 2 * output zero point + 1. */
+ * Two constants for each output channel: 32 times the bias, the input zero point folded in, plus the
+ * shift; and the multiplier. `base` is 2 * output zero point + 1: see edgeflow_dsp_rescale. */
 typedef struct {
     const int8_t *weights;
-    const int32_t *bias;
-    const int32_t *scale_multiplier;
-    const int8_t *scale_shift;
+    const int32_t *channels;
     int32_t input_channels;
     int32_t multiplier;
     int32_t input_zero_point;

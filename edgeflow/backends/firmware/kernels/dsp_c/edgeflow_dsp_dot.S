@@ -54,12 +54,12 @@
     asr     r0, r0, #1
     .endm
 
-/* Stack: the pixels and their end, the output and its step to the next pixel, outputs to go, constants,
+/* Stack: the pixels and their end, the output and its step to the next pixel, outputs to go, channels,
  * where the loop over taps is entered, 2 * zero point + 1. */
     .equ    PIXELS, 0
     .equ    OUTPUT, 8
     .equ    TO_GO, 16
-    .equ    PAIRS, 20
+    .equ    CHANNELS, 20
     .equ    ENTRY, 24
     .equ    BASE, 28
 
@@ -71,7 +71,7 @@ edgeflow_dsp_three_pixels:
     push    {r4, r5, r6, r7, r8, r9, r10, r11, lr}
     mov     r4, r2
     ldr     r2, [r0, #16]               /* base */
-    ldm     r0, {r9, r10, r11, r12}     /* weights, pairs, taps, outputs */
+    ldm     r0, {r9, r10, r11, r12}     /* weights, channels, taps, outputs */
     add     r3, r11, r11, lsl #1
     add     r3, r1, r3, lsl #1          /* three pixels of two bytes a tap */
     mov     r5, r12
@@ -88,9 +88,11 @@ edgeflow_dsp_three_pixels:
     mov     r1, r0
     mov     r0, r7
 .Lthree_pair:
-    ldm     r0!, {r7, r10}
-    str     r0, [sp, #PAIRS]
-    add     r7, r10, r7, lsl #8
+    ldr     r10, [r0]
+    ldr     r7, [r0, #8]
+    bic     r7, r7, #255                /* 256 times the bias */
+    asr     r10, r10, #8
+    add     r7, r7, r10
     ldrd    r0, lr, [sp, #PIXELS]
     mov     r8, r7
     mov     r9, r7
@@ -107,13 +109,12 @@ edgeflow_dsp_three_pixels:
     cmp     r0, lr
     bne     .Lthree_taps
 
-    ldr     r0, [sp, #PAIRS]
+    ldr     r3, [sp, #CHANNELS]
     ldrd    r6, lr, [sp, #OUTPUT]
     sub     r7, r7, r10
     sub     r8, r8, r11
     sub     r9, r9, r12
-    ldm     r0!, {r2, r3, r4}           /* multipliers and shifts */
-    str     r0, [sp, #PAIRS]
+    ldrd    r4, r2, [r3], #8            /* shift in the low byte, multiplier */
     load_base BASE
     requantize r10, r2
     strb    r10, [r6]
@@ -125,18 +126,19 @@ edgeflow_dsp_three_pixels:
     subs    r2, r2, #2
     str     r2, [sp, #TO_GO]
     bmi     .Lthree_done
+    ldrd    r4, r2, [r3], #8
+    str     r3, [sp, #CHANNELS]
     add     r6, r6, #1
-    lsr     r4, r4, #8
     load_base BASE
-    requantize_256 r7, r3
+    requantize_256 r7, r2
     strb    r7, [r6]
-    requantize_256 r8, r3
+    requantize_256 r8, r2
     strb    r8, [r6, lr]
-    requantize_256 r9, r3
+    requantize_256 r9, r2
     strb    r9, [r6, lr, lsl #1]
     add     r6, r6, #1
     str     r6, [sp, #OUTPUT]
-    ldr     r0, [sp, #PAIRS]
+    mov     r0, r3
     bne     .Lthree_pair                /* the flags are those of the outputs to go */
 .Lthree_done:
     add     sp, sp, #32
@@ -164,7 +166,7 @@ edgeflow_dsp_three_pixels:
     .type   edgeflow_dsp_one_pixel, %function
 edgeflow_dsp_one_pixel:
     push    {r4, r5, r6, r7, r8, r9, r10, r11, lr}
-    ldm     r0, {r3, r4, r5, r6, r7}    /* weights, pairs, taps, outputs, base */
+    ldm     r0, {r3, r4, r5, r6, r7}    /* weights, channels, taps, outputs, base */
     mov     r9, r2
     mov     r11, r4
     mov     r12, r6
@@ -177,8 +179,11 @@ edgeflow_dsp_one_pixel:
     push    {r1, r7, r8}
     mov     r1, r3
 .Lone_pair:
-    ldm     r11!, {r7, r10}
-    add     r7, r10, r7, lsl #8
+    ldr     r10, [r11]
+    ldr     r7, [r11, #8]
+    bic     r7, r7, #255
+    asr     r10, r10, #8
+    add     r7, r7, r10
     ldr     r0, [sp]
     ldr     pc, [sp, #8]
     .balign 4
@@ -192,15 +197,15 @@ edgeflow_dsp_one_pixel:
     bne     .Lone_taps
 
     sub     r7, r7, r10
-    ldm     r11!, {r2, r3, r4}
+    ldrd    r4, r2, [r11], #8
     load_base 4
     requantize r10, r2
     strb    r10, [r9], #1
     subs    r12, r12, #2
     bmi     .Lone_done
-    lsr     r4, r4, #8
+    ldrd    r4, r2, [r11], #8
     load_base 4
-    requantize_256 r7, r3
+    requantize_256 r7, r2
     strb    r7, [r9], #1
     bne     .Lone_pair
 .Lone_done:

@@ -16,12 +16,12 @@
  * pair of channels and each four taps, the word of taps 0 and 2, then that of taps 1 and 3. An odd
  * number of outputs ends with a pair whose channel 1 is not stored.
  *
- * Five constants for each pair: the biases of channels 1 and 0, the input zero point folded in, the
- * multipliers of channels 0 and 1, and their shifts in the lowest two bytes. `base` is
- * 2 * output zero point + 1: see edgeflow_dsp_rescale. */
+ * Two constants for each channel, an even number of them: 256 times the bias, the input zero point
+ * folded in, plus the shift; and the multiplier. `base` is 2 * output zero point + 1: see
+ * edgeflow_dsp_rescale. */
 typedef struct {
     const uint32_t *weights;
-    const int32_t *pairs;
+    const int32_t *channels;
     int32_t taps;
     int32_t outputs;
     int32_t base;

@@ -84,9 +84,10 @@ void edgeflow_dsp_strip_scale(const edgeflow_dsp_depthwise_conv_2d_layer *layer,
                               const edgeflow_dsp_strip *strip, int32_t channel,
                               edgeflow_dsp_plane *plane)
 {
-    const int32_t shift = layer->scale_shift[channel];
-    plane->bias = layer->bias[channel];
-    plane->to.multiplier = layer->scale_multiplier[channel];
+    const int32_t *constants = layer->channels + 2 * channel;
+    const int32_t shift = constants[0] & 31;
+    plane->bias = constants[0] >> 5;
+    plane->to.multiplier = constants[1];
     plane->to.base = layer->base * ((int32_t)1 << (shift - 1));
     plane->to.shift = shift;
     plane->rows = strip->rows;
