@@ -19,11 +19,21 @@ from edgeflow.devices.registry import device_for
 from edgeflow.graph.canonical import canonicalize
 from edgeflow.graph.fixed_point import multiply_by_quantized_multiplier
 from edgeflow.graph.interpreter import run_batch
-from edgeflow.graph.ir import Graph, OpKind
+from edgeflow.graph.ir import (
+    Concatenation,
+    Graph,
+    Mean,
+    NoAttributes,
+    OpKind,
+    Pool2D,
+    Quantization,
+    Window,
+)
 from edgeflow.targets.registry import load
 from edgeflow.targets.schema import KernelSet
 from tests.backends.host_model import assert_layers_match, compile_models
 from tests.backends.ordinary_networks import ordinary_network
+from tests.graph.builder import GraphBuilder
 from tests.graph.strategies import Dialect, graph_and_input, graphs, single_operator
 from tests.shared_data import shared_file
 
@@ -94,8 +104,44 @@ def test_ordinary_networks_take_the_fast_kernels():
         assert f"    edgeflow_{kind}(" not in text
     for name in ("conv_2d", "pointwise_conv_2d", "depthwise_conv_2d", "depthwise_conv_2d_3x3"):
         assert text.count(f"    edgeflow_dsp_{name}(") >= 10, name
+    for name in ("average_pool_2d", "max_pool_2d"):
+        assert text.count(f"    edgeflow_dsp_{name}(") >= 10, name
     assert text.count("    edgeflow_dsp_add(") >= 10
     assert text.count("    edgeflow_dsp_add_equal_scales(") >= 5
+
+
+def _reductions(side: int, channels: int) -> Graph:
+    """Windows of more values than an int16 lane can add up."""
+    builder = GraphBuilder()
+    parameters = Quantization((2.0**-4,), (-128,))
+    x = builder.input((1, side, side, channels), parameters)
+    window = Window(stride_h=1, stride_w=side)
+    outputs = [
+        builder.node(kind, [x], Pool2D(side - 1, side, window), parameters)
+        for kind in (OpKind.AVERAGE_POOL_2D, OpKind.MAX_POOL_2D)
+    ]
+    for axes in ((1,), (2,), (1, 2), (2, 3)):
+        attributes = Mean(axes, keep_dims=True)
+        outputs.append(builder.node(OpKind.MEAN, [x], attributes, Quantization((2.0**-5,), (5,))))
+    flat = [
+        builder.node(
+            OpKind.RESHAPE, [y], NoAttributes(), y.quantization, shape=(1, int(np.prod(y.shape)))
+        )
+        for y in outputs
+    ]
+    one = [builder.node(OpKind.QUANTIZE, [y], NoAttributes(), parameters) for y in flat]
+    joined = builder.node(OpKind.CONCATENATION, one, Concatenation(1), parameters)
+    return builder.build([joined.name], name="reductions")
+
+
+@pytest.mark.parametrize("channels", [3, 4, 5, 11])
+@pytest.mark.parametrize("value", [-128, 127, None])
+def test_reductions_of_large_windows_equal_the_interpreter(channels, value, tmp_path):
+    graph = _reductions(17, channels)
+    x = _random_input(graph, channels)
+    if value is not None:
+        x[:] = value
+    _check_all([(graph, {graph.inputs[0]: x})], tmp_path)
 
 
 @pytest.mark.parametrize("seed", range(100, 108))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from edgeflow.backends.firmware import portable_c
-from edgeflow.backends.firmware.dsp_c import convolution, dense, depthwise, elementwise
+from edgeflow.backends.firmware.dsp_c import convolution, dense, depthwise, elementwise, pooling
 from edgeflow.backends.firmware.dsp_c.overlap import overlap_bytes
 from edgeflow.backends.firmware.kernel_set import Renderer
 from edgeflow.graph.ir import Graph, Node, OpKind
@@ -36,5 +36,8 @@ RENDERERS: Mapping[OpKind, Renderer] = MappingProxyType(
         OpKind.DEPTHWISE_CONV_2D: depthwise.depthwise_conv_2d,
         OpKind.FULLY_CONNECTED: dense.fully_connected,
         OpKind.ADD: elementwise.add,
+        OpKind.AVERAGE_POOL_2D: pooling.pool_2d,
+        OpKind.MAX_POOL_2D: pooling.pool_2d,
+        OpKind.MEAN: pooling.mean,
     }
 )

@@ -52,6 +52,20 @@ static inline int32_t edgeflow_odd_bytes(int32_t word)
     return lanes;
 }
 
+/* To each lane byte 0 or 2, sign-extended. */
+static inline int32_t edgeflow_add_even_bytes(int32_t lanes, int32_t word)
+{
+    __asm__("sxtab16 %0, %0, %1" : "+r"(lanes) : "r"(word));
+    return lanes;
+}
+
+/* To each lane byte 1 or 3, sign-extended. */
+static inline int32_t edgeflow_add_odd_bytes(int32_t lanes, int32_t word)
+{
+    __asm__("sxtab16 %0, %0, %1, ror #8" : "+r"(lanes) : "r"(word));
+    return lanes;
+}
+
 /* sum + a.low * b.low + a.high * b.high, modulo 2^32. */
 static inline int32_t edgeflow_dot_lanes(int32_t a, int32_t b, int32_t sum)
 {
@@ -135,6 +149,18 @@ static inline int32_t edgeflow_even_bytes(int32_t word)
 static inline int32_t edgeflow_odd_bytes(int32_t word)
 {
     return edgeflow_lanes((int8_t)((word >> 8) & 0xFF), (int8_t)((word >> 24) & 0xFF));
+}
+
+static inline int32_t edgeflow_add_even_bytes(int32_t lanes, int32_t word)
+{
+    const int32_t bytes = edgeflow_even_bytes(word);
+    return edgeflow_lanes(edgeflow_low_lane(lanes) + edgeflow_low_lane(bytes),
+                          edgeflow_high_lane(lanes) + edgeflow_high_lane(bytes));
+}
+
+static inline int32_t edgeflow_add_odd_bytes(int32_t lanes, int32_t word)
+{
+    return edgeflow_add_even_bytes(lanes, (int32_t)((uint32_t)word >> 8));
 }
 
 static inline int32_t edgeflow_add_product(int32_t a, int32_t b, int32_t sum)
