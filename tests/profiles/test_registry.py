@@ -17,7 +17,7 @@ PROFILE: dict[str, Any] = {
         "device": "Cortex-M4 in an emulator",
         "runtime": "edgeflow portable-c",
         "compiler": "zig cc",
-        "flags": ["-O2"],
+        "flags": ["-Os"],
         "date": "2026-01-31",
         "protocol": "one inference for each row",
         "kind": "simulated",

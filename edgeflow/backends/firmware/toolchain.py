@@ -198,7 +198,9 @@ def _unknown_processor(told: str, target: Target) -> TargetFileError:
 
 
 def _link(directory: Path, objects: list[str], target: Target, script: str) -> bytes:
-    arguments = [*_machine_flags(target), *target.toolchain.flags, *_LINK_FLAGS]
+    # Told to optimize for size, the linker's driver strips the symbols.
+    flags = [flag for flag in target.toolchain.flags if not flag.startswith("-O")]
+    arguments = [*_machine_flags(target), *flags, *_LINK_FLAGS]
     run_compiler([*arguments, f"-Wl,-T,{script}", "-o", "firmware.elf", *objects], directory)
     return (directory / "firmware.elf").read_bytes()
 
