@@ -133,7 +133,8 @@ def measure(
 ) -> Measurement:
     """Build the firmware of a checked, canonical graph and run it on the target's device.
 
-    The device's answers are compared with the interpreter's and with those of `references`.
+    The device's answers are compared with the interpreter's and with those of `references`. MACs
+    are the model's; layers and weights are those that firmware has, without constant channels.
     """
     from edgeflow.backends.firmware.codegen import generate
     from edgeflow.backends.firmware.toolchain import build_image
@@ -141,9 +142,11 @@ def measure(
     from edgeflow.devices.registry import device_for
     from edgeflow.gate.verdict import accuracy
     from edgeflow.graph import cost
+    from edgeflow.graph.constant_channels import without_constant_channels
     from edgeflow.graph.interpreter import run_batch
 
-    source = generate(graph, target.firmware.kernel_set)
+    compiled = without_constant_channels(graph)
+    source = generate(compiled, target.firmware.kernel_set)
     image = build_image(source, target)
     run = device_for(target).run(image, samples.x, RunLimits())
     expected = run_batch(graph, samples.x)
@@ -153,7 +156,15 @@ def measure(
     else:
         value = accuracy(run.outputs, samples.labels)
         counted = Accuracy(value, len(samples.labels), samples.what)
-    nodes = {node.name: node for node in graph.nodes}
+    nodes = {node.name: node for node in compiled.nodes}
+    macs = sum(cost.macs(graph, node) for node in graph.nodes)
+    done = sum(cost.macs(compiled, node) for node in compiled.nodes)
+    if done < macs:
+        notes = (
+            *notes,
+            f"{macs - done:,} of {macs:,} multiply-accumulates are for channels that cannot change "
+            "and are compiled away",
+        )
     return Measurement(
         model=model,
         target=target.name,
@@ -161,10 +172,10 @@ def measure(
         accuracy=counted,
         comparisons=tuple(compare(name, run.outputs, answers) for name, answers in compared),
         notes=notes,
-        macs=sum(cost.macs(graph, node) for node in graph.nodes),
+        macs=macs,
         instructions=float(run.instructions.mean()),
         flash_bytes=image.flash_bytes,
-        weight_bytes=sum(cost.weight_bytes(graph, node) for node in graph.nodes),
+        weight_bytes=sum(cost.weight_bytes(compiled, node) for node in compiled.nodes),
         arena_bytes=source.arena_bytes,
         static_ram_bytes=image.ram_bytes,
         stack_bytes=image.stack_bytes if run.stack_bytes is None else run.stack_bytes,
@@ -172,10 +183,10 @@ def measure(
             Layer(
                 name=layer.node_name,
                 operator=nodes[layer.node_name].kind.value,
-                signature=cost.signature(graph, nodes[layer.node_name]),
-                macs=cost.macs(graph, nodes[layer.node_name]),
+                signature=cost.signature(compiled, nodes[layer.node_name]),
+                macs=cost.macs(compiled, nodes[layer.node_name]),
                 instructions=float(layer.instructions.mean()),
-                weight_bytes=cost.weight_bytes(graph, nodes[layer.node_name]),
+                weight_bytes=cost.weight_bytes(compiled, nodes[layer.node_name]),
             )
             for layer in run.layers
             if layer.node_name

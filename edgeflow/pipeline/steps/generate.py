@@ -19,7 +19,7 @@ def run(context: StageContext) -> None:
     """Generate the C sources of the model."""
     from edgeflow.backends.firmware.codegen import generate
 
-    graph = read_graph(context.find(MODEL))
+    graph = read_firmware_graph(context.find(MODEL))
     require_legal(graph, context.plan.target)
     source = generate(graph, context.plan.target.firmware.kernel_set)
     write_document(context.output / SOURCE, source_document(source))
@@ -31,6 +31,13 @@ def read_graph(path: Path) -> Graph:
     from edgeflow.graph.canonical import canonicalize
 
     return canonicalize(tflite.read(path.read_bytes()))
+
+
+def read_firmware_graph(path: Path) -> Graph:
+    """The integer graph of a model file as firmware computes it: the same answers, less work."""
+    from edgeflow.graph.constant_channels import without_constant_channels
+
+    return without_constant_channels(read_graph(path))
 
 
 def require_legal(graph: Graph, target: Target) -> None:

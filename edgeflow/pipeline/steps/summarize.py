@@ -37,7 +37,7 @@ from edgeflow.pipeline.steps.files import (
     read_document,
 )
 from edgeflow.pipeline.steps.gate import read_verdict, stack_bytes
-from edgeflow.pipeline.steps.generate import SOURCE, read_graph, read_source
+from edgeflow.pipeline.steps.generate import SOURCE, read_firmware_graph, read_source
 from edgeflow.pipeline.steps.run import ANSWERS, read_cycles, read_device_run
 from edgeflow.targets.schema import MemoryKind, Target
 
@@ -102,7 +102,7 @@ def summarize(context: StageContext) -> Summary:
 def _read(context: StageContext) -> _Findings:
     from edgeflow.backends.firmware.codegen import memory_plan
 
-    graph = read_graph(context.find(MODEL))
+    graph = read_firmware_graph(context.find(MODEL))
     return _Findings(
         target=context.plan.target,
         graph=graph,
