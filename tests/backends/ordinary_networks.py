@@ -112,7 +112,7 @@ def _convolution(d: _Drawing, x: Tensor) -> Tensor:
 
 def _depthwise(d: _Drawing, x: Tensor) -> Tensor:
     activation = d.rng.choice(np.array(_ACTIVATIONS))
-    kernel_h, kernel_w, window = _window(d, x)
+    kernel_h, kernel_w, window = _window(d, x, dilations=1 if d.rng.random() < 0.8 else 3)
     channels = x.shape[3] * (1 if d.rng.random() < 0.8 else d.integer(2, 3))
     attributes = Conv2D(window, Activation(activation))
     shape = (1, kernel_h, kernel_w, channels)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edgeflow.backends.firmware import portable_c
 from edgeflow.backends.firmware.c_text import CType, Expression, Value
@@ -16,6 +20,9 @@ from edgeflow.graph.requantize import conv_requantization
 PLANE_BYTES = 1024
 _COLUMNS_AT_ONCE = 4
 _SHIFT_BITS = 5
+# A dilated filter becomes one with zeros between its taps: the portable kernel takes some ten times
+# as long for a tap, so that this many more pay.
+_MOST_SPREAD = 8
 _STRIP = ("edgeflow_dsp_strip.c",)
 
 
@@ -86,7 +93,7 @@ def plane_of(graph: Graph, node: Node) -> _Plane:
     window = node.attributes.window
     _, in_h, in_w, in_c = graph.tensors[node.inputs[0]].shape
     _, out_h, out_w, out_c = graph.tensors[node.outputs[0]].shape
-    _, filter_h, filter_w, _ = graph.tensors[node.inputs[1]].shape
+    filter_h, filter_w = _extent(graph, node)
     down = _Axis(in_h, in_w * in_c, out_h, out_w * out_c, filter_h, window.stride_h, window.pad_top)
     across = _Axis(in_w, in_c, out_w, out_c, filter_w, window.stride_w, window.pad_left)
     upright = _Plane(down, across, transposed=False)
@@ -94,11 +101,28 @@ def plane_of(graph: Graph, node: Node) -> _Plane:
     return min(upright, transposed, key=lambda plane: (plane.work, plane.transposed))
 
 
-def fast_channels(graph: Graph, node: Node) -> Channels | None:
-    """The channels of a layer that the kernel takes: no dilation, and scales of the short form."""
+def _extent(graph: Graph, node: Node) -> tuple[int, int]:
+    """Rows and columns that a filter reaches over, dilation included."""
     assert isinstance(node.attributes, Conv2D)
     window = node.attributes.window
-    if (window.dilation_h, window.dilation_w) != (1, 1):
+    _, filter_h, filter_w, _ = graph.tensors[node.inputs[1]].shape
+    return (filter_h - 1) * window.dilation_h + 1, (filter_w - 1) * window.dilation_w + 1
+
+
+def _spread(graph: Graph, node: Node, rows: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Weights [channels, taps] as [channels, rows, columns] with zeros where dilation skips."""
+    assert isinstance(node.attributes, Conv2D)
+    window = node.attributes.window
+    _, filter_h, filter_w, channels = graph.tensors[node.inputs[1]].shape
+    filters = np.zeros((channels, *_extent(graph, node)), np.int8)
+    filters[:, :: window.dilation_h, :: window.dilation_w] = rows.reshape(-1, filter_h, filter_w)
+    return filters
+
+
+def fast_channels(graph: Graph, node: Node) -> Channels | None:
+    """The channels of a layer that the kernel takes: little dilation, scales of the short form."""
+    _, filter_h, filter_w, _ = graph.tensors[node.inputs[1]].shape
+    if math.prod(_extent(graph, node)) > _MOST_SPREAD * filter_h * filter_w:
         return None
     found = channels(graph, node)
     return found if found is not None and found.packs(_SHIFT_BITS) else None
@@ -118,8 +142,7 @@ def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:
         return portable_c.RENDERERS[OpKind.DEPTHWISE_CONV_2D](layer)
     plane = plane_of(layer.graph, layer.node)
     values = conv_requantization(layer.graph, layer.node)
-    _, filter_h, filter_w, out_c = layer.input(1).shape
-    filters = found.rows.reshape(out_c, filter_h, filter_w)
+    filters = _spread(layer.graph, layer.node, found.rows)
     if plane.transposed:
         filters = filters.transpose(0, 2, 1)
     order = "[channel][column][row]" if plane.transposed else "[channel][row][column]"

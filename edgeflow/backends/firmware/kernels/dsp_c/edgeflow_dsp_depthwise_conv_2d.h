@@ -1,4 +1,5 @@
-/* Depthwise convolution, NHWC, int8, without dilation, for cores with the DSP extension. */
+/* Depthwise convolution, NHWC, int8, for cores with the DSP extension. Dilated filters have zeros
+ * between their taps. */
 #ifndef EDGEFLOW_DSP_DEPTHWISE_CONV_2D_H
 #define EDGEFLOW_DSP_DEPTHWISE_CONV_2D_H
 
