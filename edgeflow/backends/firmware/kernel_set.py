@@ -75,10 +75,10 @@ class LayerContext:
         """Where in the arena a tensor lives."""
         return Expression(f"&edgeflow_arena[{self.offset_bytes[name]}]")
 
-    def scratch(self) -> Expression:
-        """Where the node's working memory lies; only for nodes that asked for some."""
+    def scratch(self, offset_bytes: int = 0) -> Expression:
+        """A place in the node's working memory; only for nodes that asked for some."""
         assert self.scratch_offset_bytes is not None
-        return Expression(f"&edgeflow_arena[{self.scratch_offset_bytes}]")
+        return Expression(f"&edgeflow_arena[{self.scratch_offset_bytes + offset_bytes}]")
 
 
 Renderer = Callable[[LayerContext], RenderedLayer]

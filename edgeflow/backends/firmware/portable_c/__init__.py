@@ -9,7 +9,7 @@ from edgeflow.backends.firmware.kernel_set import Renderer
 from edgeflow.backends.firmware.portable_c import channelwise, elementwise, layout, reduction
 from edgeflow.graph.ir import OpKind
 
-scratch_bytes = channelwise.patch_bytes
+scratch_bytes = channelwise.scratch_bytes
 
 RENDERERS: Mapping[OpKind, Renderer] = MappingProxyType(
     {

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeflow.backends.firmware.c_text import ConstantArray, CType, Expression, Value
 from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
+from edgeflow.backends.firmware.packing import (
+    INTERLEAVED_OUTPUTS,
+    interleaved_words,
+    stored_bits,
+)
 from edgeflow.backends.firmware.portable_c.operands import clamp_fields
+from edgeflow.backends.firmware.portable_c.unpacking import filter_bytes, filter_in_memory
 from edgeflow.graph.ir import Conv2D, Graph, Node, OpKind
 from edgeflow.graph.requantization import ChannelRequantization, DenseRequantization
 from edgeflow.graph.requantize import conv_requantization, fully_connected_requantization
-
-INTERLEAVED_OUTPUTS = 4
 
 _REQUANTIZE = ("edgeflow_requantize.c",)
 _DEPTHWISE = ("edgeflow_taps.c", *_REQUANTIZE)
@@ -91,32 +95,41 @@ def _bias(layer: LayerContext, rows: NDArray[np.int8], zero_point: int) -> Const
 
 def _dense_weights(layer: LayerContext, rows: NDArray[np.int8]) -> ConstantArray:
     what = f"weights {list(layer.input(1).shape)}, four outputs interleaved"
+    bits = stored_bits(layer.input(1))
+    if bits < 8:
+        words = interleaved_words(rows, bits)
+        return layer.constant("weights", CType.UINT32, words, f"int{bits} {what}")
     return layer.constant("weights", CType.INT8, interleaved(rows), what)
+
+
+def _pixel_function(layer: LayerContext) -> tuple[Expression, tuple[str, ...]]:
+    """The function of one pixel for the layer's width of weights, and its sources."""
+    bits = stored_bits(layer.input(1))
+    if bits == 8:
+        return Expression("edgeflow_pixel"), _PIXEL
+    sources = (f"edgeflow_int{bits}_pixel.c", f"edgeflow_int{bits}_sums.c", *_REQUANTIZE)
+    return Expression(f"edgeflow_int{bits}_pixel"), sources
 
 
 def _call(
     layer: LayerContext,
     function: str,
     fields: Mapping[str, Value],
-    constants: tuple[ConstantArray, ...],
+    operands: tuple[Expression, ...],
     more_sources: tuple[str, ...],
-    working_memory: tuple[Expression, ...] = (),
-) -> RenderedLayer:
-    call = KernelCall(
+) -> KernelCall:
+    return KernelCall(
         function=function,
         header=f"{function}.h",
         layer_type=f"{function}_layer",
         layer=fields,
         arguments=(
             layer.place(layer.node.inputs[0]),
-            Expression(constants[0].name),
-            Expression(constants[1].name),
-            *working_memory,
+            *operands,
             layer.place(layer.node.outputs[0]),
         ),
         sources=(f"{function}.c", *more_sources),
     )
-    return RenderedLayer((call,), constants)
 
 
 def weight_rows(layer: LayerContext, output_axis: int) -> NDArray[np.int8]:
@@ -152,8 +165,10 @@ def is_pointwise(graph: Graph, node: Node) -> bool:
     return graph.tensors[node.inputs[1]].shape[1:3] == (1, 1) and padding == 0
 
 
-def patch_bytes(graph: Graph, node: Node) -> int:
+def scratch_bytes(graph: Graph, node: Node) -> int:
     """Working memory of a kernel: `edgeflow_conv_2d` gathers the inputs of one output pixel."""
+    if node.kind is OpKind.DEPTHWISE_CONV_2D:
+        return filter_bytes(graph, node)
     if node.kind is not OpKind.CONV_2D or is_pointwise(graph, node):
         return 0
     return int(np.prod(graph.tensors[node.inputs[1]].shape[1:]))
@@ -167,9 +182,11 @@ def conv_2d(layer: LayerContext) -> RenderedLayer:
     scaling = _channel_scaling(layer, values)
     bias = _bias(layer, rows, values.input_zero_point)
     constants = (_dense_weights(layer, rows), bias, *scaling.arrays)
+    operands = tuple(Expression(array.name) for array in constants[:2])
     _, in_h, in_w, in_c = layer.input(0).shape
     _, out_h, out_w, _ = layer.output.shape
     pixel: Value = {"inputs": rows.shape[1], "outputs": rows.shape[0], "to": scaling.fields}
+    convolve, sources = _pixel_function(layer)
     if is_pointwise(layer.graph, layer.node):
         window = layer.node.attributes.window
         pointwise: dict[str, Value] = {
@@ -177,9 +194,11 @@ def conv_2d(layer: LayerContext) -> RenderedLayer:
             "output_width": out_w,
             "row_step": window.stride_h * in_w * in_c,
             "column_step": window.stride_w * in_c,
+            "convolve": convolve,
             "pixel": pixel,
         }
-        return _call(layer, "edgeflow_pointwise_conv_2d", pointwise, constants, _PIXEL)
+        call = _call(layer, "edgeflow_pointwise_conv_2d", pointwise, operands, sources)
+        return RenderedLayer((call,), constants)
     fields: dict[str, Value] = {
         "input_height": in_h,
         "input_width": in_w,
@@ -188,20 +207,20 @@ def conv_2d(layer: LayerContext) -> RenderedLayer:
         "output_width": out_w,
         **window_fields(layer),
         "input_zero_point": values.input_zero_point,
+        "convolve": convolve,
         "pixel": pixel,
     }
-    return _call(layer, "edgeflow_conv_2d", fields, constants, _PIXEL, (layer.scratch(),))
+    call = _call(layer, "edgeflow_conv_2d", fields, (*operands, layer.scratch()), sources)
+    return RenderedLayer((call,), constants)
 
 
 def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:
     """DEPTHWISE_CONV_2D with any channel multiplier."""
     values = conv_requantization(layer.graph, layer.node)
     rows = weight_rows(layer, 3)
-    what = f"weights {list(layer.input(1).shape)}"
-    weights = layer.constant("weights", CType.INT8, rows.T, what)
+    weights = filter_in_memory(layer, rows.T, f"weights {list(layer.input(1).shape)}", 0)
     scaling = _channel_scaling(layer, values)
     bias = layer.constant("bias", CType.INT32, layer.input(2).data, "bias")
-    constants = (weights, bias, *scaling.arrays)
     _, in_h, in_w, in_c = layer.input(0).shape
     _, out_h, out_w, out_c = layer.output.shape
     fields: dict[str, Value] = {
@@ -215,7 +234,9 @@ def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:
         "input_zero_point": values.input_zero_point,
         "to": scaling.fields,
     }
-    return _call(layer, "edgeflow_depthwise_conv_2d", fields, constants, _DEPTHWISE)
+    operands = (weights.place, Expression(bias.name))
+    call = _call(layer, "edgeflow_depthwise_conv_2d", fields, operands, _DEPTHWISE)
+    return RenderedLayer((*weights.calls, call), (weights.constant, bias, *scaling.arrays))
 
 
 def fully_connected(layer: LayerContext) -> RenderedLayer:
@@ -230,5 +251,20 @@ def fully_connected(layer: LayerContext) -> RenderedLayer:
         "outputs": rows.shape[0],
         "to": scaling.fields,
     }
-    sources = (*_SUMS, *DENSE_SCALING)
-    return _call(layer, "edgeflow_fully_connected", fields, constants, sources)
+    operands = tuple(Expression(array.name) for array in constants[:2])
+    bits = stored_bits(layer.input(1))
+    if bits == 8:
+        call = _call(layer, "edgeflow_fully_connected", fields, operands, (*_SUMS, *DENSE_SCALING))
+    else:
+        given = _call(layer, "edgeflow_fully_connected", fields, operands, ())
+        call = replace(
+            given,
+            function=f"edgeflow_int{bits}_fully_connected",
+            header="edgeflow_packed_fully_connected.h",
+            sources=(
+                f"edgeflow_int{bits}_fully_connected.c",
+                f"edgeflow_int{bits}_sums.c",
+                *DENSE_SCALING,
+            ),
+        )
+    return RenderedLayer((call,), constants)

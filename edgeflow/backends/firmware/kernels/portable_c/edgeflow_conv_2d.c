@@ -49,13 +49,13 @@ static void gather(const edgeflow_conv_2d_layer *layer, const int8_t *input, int
 }
 
 void edgeflow_conv_2d(const edgeflow_conv_2d_layer *layer, const int8_t *input,
-                      const int8_t *weights, const int32_t *bias, int8_t *patch, int8_t *output)
+                      const void *weights, const int32_t *bias, int8_t *patch, int8_t *output)
 {
     for (int32_t y = 0; y < layer->output_height; y++) {
         const int32_t top = y * layer->stride_height - layer->pad_top;
         for (int32_t x = 0; x < layer->output_width; x++) {
             gather(layer, input, top, x * layer->stride_width - layer->pad_left, patch);
-            edgeflow_pixel(&layer->pixel, patch, weights, bias, output);
+            layer->convolve(&layer->pixel, patch, weights, bias, output);
             output += layer->pixel.outputs;
         }
     }

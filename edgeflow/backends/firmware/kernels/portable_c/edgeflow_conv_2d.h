@@ -21,12 +21,13 @@ typedef struct {
     int32_t pad_top;
     int32_t pad_left;
     int32_t input_zero_point;
+    edgeflow_pixel_function *convolve;
     edgeflow_pixel_layer pixel;
 } edgeflow_conv_2d_layer;
 
-/* Weights (filters flattened, OHWI) and bias are those of `pixel`; `patch` is working memory for the
+/* Weights (filters flattened, OHWI) and bias are those of `convolve`; `patch` is working memory for the
  * inputs of one output pixel: filter height * filter width * input channels elements. */
 void edgeflow_conv_2d(const edgeflow_conv_2d_layer *layer, const int8_t *input,
-                      const int8_t *weights, const int32_t *bias, int8_t *patch, int8_t *output);
+                      const void *weights, const int32_t *bias, int8_t *patch, int8_t *output);
 
 #endif

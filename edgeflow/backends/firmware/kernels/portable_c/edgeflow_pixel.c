@@ -2,7 +2,7 @@
 
 #include "edgeflow_sums.h"
 
-void edgeflow_pixel(const edgeflow_pixel_layer *layer, const int8_t *input, const int8_t *weights,
+void edgeflow_pixel(const edgeflow_pixel_layer *layer, const int8_t *input, const void *weights,
                     const int32_t *bias, int8_t *output)
 {
     uint32_t sums[EDGEFLOW_MAX_SUMS];

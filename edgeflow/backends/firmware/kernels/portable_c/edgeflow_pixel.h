@@ -12,8 +12,15 @@ typedef struct {
     edgeflow_requantization to;
 } edgeflow_pixel_layer;
 
-/* Weights and bias as for `edgeflow_sums`. */
-void edgeflow_pixel(const edgeflow_pixel_layer *layer, const int8_t *input, const int8_t *weights,
-                    const int32_t *bias, int8_t *output);
+/* Convolutions take one of them by the width of their weights. */
+typedef void edgeflow_pixel_function(const edgeflow_pixel_layer *layer, const int8_t *input,
+                                     const void *weights, const int32_t *bias, int8_t *output);
+
+/* int8; weights and bias as for `edgeflow_sums`. */
+edgeflow_pixel_function edgeflow_pixel;
+
+/* Weights and bias as for `edgeflow_packed_sums`. */
+edgeflow_pixel_function edgeflow_int4_pixel;
+edgeflow_pixel_function edgeflow_int2_pixel;
 
 #endif
