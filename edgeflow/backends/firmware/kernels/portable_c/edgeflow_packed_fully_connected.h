@@ -18,7 +18,7 @@ static inline void edgeflow_packed_dense(edgeflow_packed_sums *packed_sums,
                                          const edgeflow_packed_operands *of,
                                          const edgeflow_dense_scaling *to, int8_t *output)
 {
-    uint32_t sums[4];
+    uint32_t sums[4] = {0};
     int32_t channel = 0;
     while (channel < of->outputs) {
         const int32_t count = packed_sums(of, channel, sums);

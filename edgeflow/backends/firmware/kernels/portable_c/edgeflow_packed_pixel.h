@@ -15,7 +15,7 @@ static inline void edgeflow_packed_pixel(edgeflow_packed_sums *packed_sums, uint
         input,   layer->inputs, layer->outputs,
         weights, bias,          zero * edgeflow_total(input, layer->inputs),
     };
-    uint32_t sums[4];
+    uint32_t sums[4] = {0};
     int32_t channel = 0;
     while (channel < layer->outputs) {
         const int32_t count = packed_sums(&of, channel, sums);
