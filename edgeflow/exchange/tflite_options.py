@@ -57,6 +57,12 @@ INT8_VERSIONS: Mapping[OpKind, int] = {
     OpKind.LOGISTIC: 2,
     OpKind.QUANTIZE: 1,
 }
+# The same for int4 weights.
+INT4_VERSIONS: Mapping[OpKind, int] = {
+    OpKind.CONV_2D: 7,
+    OpKind.DEPTHWISE_CONV_2D: 7,
+    OpKind.FULLY_CONNECTED: 10,
+}
 MUL_VERSION_WITH_LARGE_RESCALE = 3
 
 
@@ -65,8 +71,10 @@ def builtin_code(kind: OpKind) -> int:
     return int(getattr(tflite.BuiltinOperator, kind.value))
 
 
-def operator_version(tensors: Tensors, node: Node) -> int:
-    """The operator version to declare for the node."""
+def operator_version(tensors: Tensors, int4: frozenset[str], node: Node) -> int:
+    """The operator version to declare for the node; `int4` names the weights of that type."""
+    if node.kind in INT4_VERSIONS and node.inputs[1] in int4:
+        return INT4_VERSIONS[node.kind]
     if node.kind is OpKind.MUL:
         first, second, out = (_scale(tensors, name) for name in (*node.inputs, *node.outputs))
         if first * second / out >= 1.0:

@@ -30,6 +30,8 @@ from edgeflow.graph.ir import (
 )
 
 METADATA_SCHEMA_VERSION = 1
+INT4_BITS = 4
+WEIGHTED_KINDS = (OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED)
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,14 @@ class PlannedOperator:
 
 @dataclass(frozen=True)
 class FilePlan:
-    """Tensors in file order, operators, and the metadata entry (empty: none is needed)."""
+    """Tensors in file order, operators, and the metadata entry (empty: none is needed).
+
+    `int4` names the weights that the file holds as INT4, two to a byte.
+    """
 
     graph_name: str
     tensors: Mapping[str, Tensor]
+    int4: frozenset[str]
     operators: tuple[PlannedOperator, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
@@ -66,14 +72,28 @@ def plan_file(graph: Graph) -> FilePlan:
         lowering.add(node)
     for name in graph.outputs:
         lowering.keep(name)
+    int4 = _int4_weights(graph)
     return FilePlan(
         graph.name,
         lowering.tensors,
+        int4,
         tuple(lowering.operators),
         graph.inputs,
         graph.outputs,
-        _metadata(graph),
+        _metadata(graph, int4),
     )
+
+
+def _int4_weights(graph: Graph) -> frozenset[str]:
+    """Weights of up to 4 bits that no operator reads as anything else than its weights."""
+    weights = {n.inputs[1] for n in graph.nodes if n.kind in WEIGHTED_KINDS}
+    others = {
+        name
+        for node in graph.nodes
+        for position, name in enumerate(node.inputs)
+        if position != 1 or node.kind not in WEIGHTED_KINDS
+    }
+    return frozenset(n for n in weights - others if graph.tensors[n].bits <= INT4_BITS)
 
 
 @dataclass
@@ -175,9 +195,13 @@ def _unwritable_pool(node: Node, window: Window) -> GraphError:
     )
 
 
-def _metadata(graph: Graph) -> bytes:
+def _metadata(graph: Graph, int4: frozenset[str]) -> bytes:
     """What TensorFlow Lite's schema has no field for, as JSON; empty where there is nothing."""
-    bits = {t.name: t.bits for t in graph.tensors.values() if t.is_constant and t.bits != 8}
+    bits = {
+        t.name: t.bits
+        for t in graph.tensors.values()
+        if t.is_constant and t.bits != (INT4_BITS if t.name in int4 else 8)
+    }
     names = {n.outputs[0]: n.name for n in graph.nodes if n.outputs[0] != n.name}
     if not bits and not names:
         return b""

@@ -1,7 +1,7 @@
 """Integer graph to `.tflite` bytes.
 
-Narrow weights are written as int8, which every runtime takes; their width goes into a metadata
-entry that runtimes ignore.
+Weights of 4, 3 and 2 bits are written as INT4, those of 5 to 7 bits as INT8. A width that is not
+that of the type goes into a metadata entry that runtimes ignore: the schema has no narrower types.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ def write_graph(graph: Graph) -> bytes:
     """
     plan = plan_file(graph)
     constants = [tensor for tensor in plan.tensors.values() if tensor.is_constant]
-    payloads = [_little_endian(tensor) for tensor in constants]
+    payloads = [
+        _two_to_a_byte(tensor) if tensor.name in plan.int4 else _little_endian(tensor)
+        for tensor in constants
+    ]
     if plan.metadata:
         payloads.append(plan.metadata)
     buffer_of = {tensor.name: index for index, tensor in enumerate(constants, start=1)}
@@ -61,12 +64,21 @@ def write_graph(graph: Graph) -> bytes:
 
 
 def _code(plan: FilePlan, operator: PlannedOperator) -> tuple[int, int]:
-    return builtin_code(operator.node.kind), operator_version(plan.tensors, operator.node)
+    version = operator_version(plan.tensors, plan.int4, operator.node)
+    return builtin_code(operator.node.kind), version
 
 
 def _little_endian(tensor: Tensor) -> bytes:
     assert tensor.data is not None
     return tensor.data.astype(tensor.data.dtype.newbyteorder("<")).tobytes()
+
+
+def _two_to_a_byte(tensor: Tensor) -> bytes:
+    """The first of each two elements in the low half; the last byte may be half empty."""
+    assert tensor.data is not None
+    fields = tensor.data.astype(np.uint8).reshape(-1) & 0x0F
+    pairs = np.append(fields, np.zeros(fields.size % 2, np.uint8)).reshape(-1, 2)
+    return (pairs[:, 0] | pairs[:, 1] << 4).tobytes()
 
 
 def _offsets(builder: Builder, offsets: Iterable[int]) -> int:
@@ -121,7 +133,7 @@ def _write_subgraph(
     index_of = {name: index for index, name in enumerate(plan.tensors)}
     tensors = _offsets(
         builder,
-        [_write_tensor(builder, t, buffer_of.get(t.name, 0)) for t in plan.tensors.values()],
+        [_write_tensor(builder, plan, t, buffer_of.get(t.name, 0)) for t in plan.tensors.values()],
     )
     operators = _offsets(
         builder,
@@ -142,7 +154,7 @@ def _write_subgraph(
     return int(tflite.SubGraphEnd(builder))
 
 
-def _write_tensor(builder: Builder, tensor: Tensor, buffer: int) -> int:
+def _write_tensor(builder: Builder, plan: FilePlan, tensor: Tensor, buffer: int) -> int:
     name = builder.CreateString(tensor.name)
     shape = _integers(builder, tensor.shape)
     quantization = (
@@ -150,7 +162,10 @@ def _write_tensor(builder: Builder, tensor: Tensor, buffer: int) -> int:
     )
     tflite.TensorStart(builder)
     tflite.TensorAddShape(builder, shape)
-    tflite.TensorAddType(builder, _TENSOR_TYPES[tensor.dtype])
+    tflite.TensorAddType(
+        builder,
+        tflite.TensorType.INT4 if tensor.name in plan.int4 else _TENSOR_TYPES[tensor.dtype],
+    )
     tflite.TensorAddBuffer(builder, buffer)
     tflite.TensorAddName(builder, name)
     if quantization is not None:
