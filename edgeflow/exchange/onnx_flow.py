@@ -67,7 +67,16 @@ def flow(model: RawModel) -> Flow:
         if name not in shapes:
             raise ModelError(f"output {name!r} of the ONNX graph is not supported as an output")
     live = _live(steps, model)
-    return Flow(model.name, live, constants, shapes, model.inputs, model.outputs, model.metadata)
+    return Flow(
+        name=model.name,
+        steps=live,
+        constants=constants,
+        narrow=model.narrow,
+        shapes=shapes,
+        inputs=model.inputs,
+        outputs=model.outputs,
+        metadata=model.metadata,
+    )
 
 
 def _live(steps: list[Step], model: RawModel) -> tuple[Step, ...]:

@@ -25,6 +25,7 @@ from edgeflow.exchange.limits import (
     MAX_TENSOR_ELEMENTS,
     MAX_TENSORS,
 )
+from edgeflow.exchange.narrow_weights import packed_size, unpacked
 
 Array = NDArray[Any]
 AttributeValue = int | float | str | tuple[int, ...] | tuple[float, ...] | Array
@@ -49,6 +50,8 @@ _TYPES: Mapping[int, tuple[np.dtype[Any], str]] = {
     _T.INT32: (np.dtype("<i4"), "int32_data"),
     _T.INT64: (np.dtype("<i8"), "int64_data"),
 }
+# Several to a byte, also in int32_data, whose entries are bytes then.
+NARROW_BITS: Mapping[int, int] = {_T.INT4: 4, _T.INT2: 2}
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,12 +76,16 @@ class RawInput:
 
 @dataclass(frozen=True, eq=False)
 class RawModel:
-    """A model whose nodes are in order, whose names are defined once and before their use."""
+    """A model whose nodes are in order, whose names are defined once and before their use.
+
+    `narrow` has the bits of the constants that the file holds as int4 or int2.
+    """
 
     name: str
     opset: int
     nodes: tuple[RawNode, ...]
     constants: Mapping[str, Array]
+    narrow: Mapping[str, int]
     inputs: tuple[RawInput, ...]
     outputs: tuple[str, ...]
     metadata: Mapping[str, str]
@@ -133,10 +140,13 @@ def _model(model: onnx.ModelProto) -> RawModel:
     _check_text(model)
     opset = _opset(model)
     constants: dict[str, Array] = {}
+    narrow: dict[str, int] = {}
     for tensor in graph.initializer:
         if not tensor.name or tensor.name in constants:
             raise ModelError(f"constant {tensor.name!r} has no name of its own in the ONNX graph")
         constants[tensor.name] = _array(tensor, tensor.name)
+        if tensor.data_type in NARROW_BITS:
+            narrow[tensor.name] = NARROW_BITS[tensor.data_type]
     inputs = tuple(_input(value) for value in graph.input if value.name not in constants)
     if not inputs:
         raise ModelError("the ONNX graph has no input")
@@ -147,7 +157,7 @@ def _model(model: onnx.ModelProto) -> RawModel:
     if not outputs or len(set(outputs)) != len(outputs) or not known.issuperset(outputs):
         raise ModelError(f"the outputs {list(outputs)} of the ONNX graph are not computed by it")
     metadata = {entry.key: entry.value for entry in model.metadata_props}
-    return RawModel(graph.name, opset, nodes, constants, inputs, outputs, metadata)
+    return RawModel(graph.name, opset, nodes, constants, narrow, inputs, outputs, metadata)
 
 
 def _check_text(model: onnx.ModelProto) -> None:
@@ -294,15 +304,18 @@ def _array(tensor: onnx.TensorProto, where: str) -> Array:
             f"constant {where!r} keeps its values in another file, which edgeflow does not open",
             hint="save the model with its weights inside (onnx.save without external data)",
         )
-    if tensor.HasField("segment") or tensor.data_type not in _TYPES:
+    known = tensor.data_type in _TYPES or tensor.data_type in NARROW_BITS
+    if tensor.HasField("segment") or not known:
         raise ModelError(
             f"constant {where!r} has element type {_type_name(tensor.data_type)}; read are "
-            + ", ".join(sorted(str(dtype) for dtype, _ in _TYPES.values()))
+            + ", ".join(sorted(["int4", "int2", *(str(dtype) for dtype, _ in _TYPES.values())]))
         )
     shape = tuple(int(d) for d in tensor.dims)
     if any(d < 0 for d in shape):
         raise ModelError(f"constant {where!r} has the negative shape {list(shape)}")
     check_elements(shape, f"constant {where!r}")
+    if tensor.data_type in NARROW_BITS:
+        return _narrow_array(tensor, shape, where)
     dtype, field = _TYPES[tensor.data_type]
     count = math.prod(shape)
     if tensor.HasField("raw_data"):
@@ -321,6 +334,26 @@ def _array(tensor: onnx.TensorProto, where: str) -> Array:
             array = array.astype(np.float32)
         if not np.all(np.isfinite(array)):
             raise ModelError(f"constant {where!r} holds values beyond float32")
+    array.setflags(write=False)
+    return array
+
+
+def _narrow_array(tensor: onnx.TensorProto, shape: tuple[int, ...], where: str) -> Array:
+    """int4 and int2 as int8."""
+    bits = NARROW_BITS[tensor.data_type]
+    if tensor.HasField("raw_data"):
+        payload = bytes(tensor.raw_data)
+    else:
+        in_range = all(-128 <= byte <= 255 for byte in tensor.int32_data)
+        if not in_range:
+            raise ModelError(f"constant {where!r} holds values outside a byte of int{bits}")
+        payload = bytes(byte & 0xFF for byte in tensor.int32_data)
+    wanted = packed_size(math.prod(shape), bits)
+    if len(payload) != wanted:
+        raise ModelError(
+            f"constant {where!r} of shape {list(shape)} needs {wanted} bytes and has {len(payload)}"
+        )
+    array = unpacked(payload, bits, shape)
     array.setflags(write=False)
     return array
 

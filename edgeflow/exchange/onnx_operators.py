@@ -184,11 +184,15 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Flow:
-    """A model with folded constants: every tensor has a shape (batch 1), dead steps are gone."""
+    """A model with folded constants: every tensor has a shape (batch 1), dead steps are gone.
+
+    `narrow` has the bits of the constants that the file holds as int4 or int2.
+    """
 
     name: str
     steps: tuple[Step, ...]
     constants: Mapping[str, Array]
+    narrow: Mapping[str, int]
     shapes: Mapping[str, tuple[int, ...]]
     inputs: tuple[RawInput, ...]
     outputs: tuple[str, ...]

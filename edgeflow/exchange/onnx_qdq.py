@@ -1,9 +1,10 @@
 """QDQ `.onnx` files to and from the integer graph.
 
-Writing: opset 13, float NCHW inputs and outputs, QuantizeLinear and DequantizeLinear around every
-operator; ONNX Runtime runs it (its float requantization may differ from the integer graph in the
-last bit). Reading: what this module writes comes back exactly; models of onnxruntime.quantization
-(static QDQ, int8 or uint8 activations, symmetric int8 weights) and NNCF are read too.
+Writing: opset 13 (21 for int4 weights, 25 for int2 ones), float NCHW inputs and outputs,
+QuantizeLinear and DequantizeLinear around every operator; ONNX Runtime runs it (its float
+requantization may differ from the integer graph in the last bit). Reading: what this module writes
+comes back exactly; models of onnxruntime.quantization (static QDQ, int8 or uint8 activations,
+symmetric int8 weights) and NNCF are read too.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def _graph(model: Flow) -> Graph:
     building = Building(
         model,
         model.consumers(),
-        {k: v for k, v in bits.items() if isinstance(v, int) and 2 <= v <= 8},
+        {**model.narrow, **{k: v for k, v in bits.items() if isinstance(v, int) and 2 <= v <= 8}},
         _names(model, DEPTHWISE_KEY),
         _names(model, IDENTITY_KEY),
     )

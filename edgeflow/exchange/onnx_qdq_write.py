@@ -1,8 +1,9 @@
-"""The integer graph as a QDQ ONNX model (opset 13).
+"""The integer graph as a QDQ ONNX model: opset 13, or 21 for int4 weights, 25 for int2 ones.
 
 Inputs and outputs are float, rank-4 tensors NCHW. Each integer tensor is a QuantizeLinear followed
 by a DequantizeLinear; operators in between are float. Weights, biases and other constants are
-stored as their integers behind a DequantizeLinear.
+stored as their integers behind a DequantizeLinear, weights of 4 and 3 bits as INT4, those of 2 bits
+as INT2.
 
 Names are those of the graph: a node's name on its float operator, a tensor's name on the float
 tensor before QuantizeLinear (on the dequantized one for the graph's outputs, on the quantized one
@@ -21,6 +22,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from edgeflow.exchange.narrow_weights import packed, plain_weights
 from edgeflow.graph.ir import (
     Activation,
     Concatenation,
@@ -39,11 +41,13 @@ from edgeflow.graph.ir import (
     Window,
 )
 
-OPSET = 13
-IR_VERSION = 7
+# (opset, version of the intermediate representation) that has the narrowest type of the file.
+_VERSIONS: Mapping[int, tuple[int, int]] = {8: (13, 7), 4: (21, 10), 2: (25, 13)}
+_NARROW_TYPES: Mapping[int, int] = {4: onnx.TensorProto.INT4, 2: onnx.TensorProto.INT2}
+_FIRST_OPSET_WITH_AXES_AS_INPUT = 18
 
 # Keys of the model's metadata: what ONNX has no place for. A reader may ignore them.
-BITS_KEY = "edgeflow.bits"  # JSON {constant: significant bits}, only those below 8
+BITS_KEY = "edgeflow.bits"  # JSON {constant: significant bits}, where its type does not say it
 IDENTITY_KEY = "edgeflow.quantize"  # JSON [node], QUANTIZE that keeps scale and zero point
 DEPTHWISE_KEY = "edgeflow.depthwise"  # JSON [node], depthwise convolutions of one input channel
 
@@ -56,6 +60,8 @@ class _Model:
     """What is written so far, and the ONNX names of the graph's tensors."""
 
     graph: Graph
+    opset: int
+    stored_bits: Mapping[str, int]  # of the constants: 8 (also int32), 4 or 2
     taken: set[str]
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: list[onnx.TensorProto] = field(default_factory=list)
@@ -83,13 +89,18 @@ class _Model:
         self.constants.append(numpy_helper.from_array(np.asarray(values, order="C"), name))
         return name
 
-    def parameters(self, name: str, quantization: Quantization, dtype: type) -> list[str]:
+    def parameters(
+        self, name: str, quantization: Quantization, dtype: type, with_zero_points: bool = True
+    ) -> list[str]:
         """Initializers of scale and zero point: scalars, or one entry per channel."""
         per_channel = quantization.axis is not None
         shape = (-1,) if per_channel else ()
         scales = np.array(quantization.scales, np.float32).reshape(shape)
-        zeros: NDArray[Any] = np.array(quantization.zero_points, dtype).reshape(shape)
-        return [self.constant(f"{name}/scale", scales), self.constant(f"{name}/zero_point", zeros)]
+        named = [self.constant(f"{name}/scale", scales)]
+        if with_zero_points:
+            zeros: NDArray[Any] = np.array(quantization.zero_points, dtype).reshape(shape)
+            named.append(self.constant(f"{name}/zero_point", zeros))
+        return named
 
     def value(self, name: str) -> str:
         """The float tensor of an operand, dequantized; rank 4 as NCHW."""
@@ -110,12 +121,14 @@ class _Model:
         source = tensor.name
         if written:
             source = self.name(f"{tensor.name}/copy")
-        self.constants.append(numpy_helper.from_array(np.asarray(codes, order="C"), source))
+        bits = self.stored_bits[tensor.name]
+        self.constants.append(_initializer(np.asarray(codes, order="C"), source, bits))
         quantization = tensor.quantization
         axis = {}
         if quantization.axis is not None:
             axis = {"axis": order.index(quantization.axis) if order else quantization.axis}
-        inputs = [source, *self.parameters(source, quantization, tensor.data.dtype.type)]
+        parameters = self.parameters(source, quantization, tensor.data.dtype.type, bits == 8)
+        inputs = [source, *parameters]
         output = self.name(f"{source}/dequantized")
         return self.add("DequantizeLinear", inputs, output, f"{source}/dequantize", **axis)
 
@@ -137,7 +150,9 @@ class _Model:
 
 def write_graph(graph: Graph) -> bytes:
     """Serialize; equal graphs give equal bytes."""
-    model = _Model(graph, set(graph.tensors))
+    stored_bits = _stored_bits(graph)
+    opset, ir_version = _VERSIONS[min(stored_bits.values(), default=8)]
+    model = _Model(graph, opset, stored_bits, set(graph.tensors))
     for name in graph.inputs:
         model.quantize(name, name, model.name(f"{name}/quantized"), f"{name}/quantize")
     for node in graph.nodes:
@@ -156,11 +171,13 @@ def write_graph(graph: Graph) -> bytes:
             [_value_info(graph.tensors[name]) for name in graph.outputs],
             model.constants,
         ),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
+        opset_imports=[helper.make_opsetid("", opset)],
+        ir_version=ir_version,
         producer_name="edgeflow",
     )
-    narrow = {t.name: t.bits for t in graph.tensors.values() if t.is_constant and t.bits < 8}
+    narrow = {
+        n: graph.tensors[n].bits for n, s in stored_bits.items() if graph.tensors[n].bits != s
+    }
     metadata = {}
     if narrow:
         metadata[BITS_KEY] = json.dumps(narrow, sort_keys=True)
@@ -171,6 +188,23 @@ def write_graph(graph: Graph) -> bytes:
     if metadata:
         helper.set_model_props(proto, metadata)
     return proto.SerializeToString(deterministic=True)
+
+
+def _stored_bits(graph: Graph) -> dict[str, int]:
+    """Of every constant. Only weights are narrow: they have the zero point 0, which fits."""
+    weights = plain_weights(graph)
+    return {
+        t.name: next(b for b in (2, 4, 8) if t.bits <= b) if t.name in weights else 8
+        for t in graph.tensors.values()
+        if t.is_constant
+    }
+
+
+def _initializer(values: NDArray[Any], name: str, bits: int) -> onnx.TensorProto:
+    if bits == 8:
+        return numpy_helper.from_array(values, name)
+    content = packed(values.astype(np.int8), bits)
+    return helper.make_tensor(name, _NARROW_TYPES[bits], values.shape, content, raw=True)
 
 
 def _requantize(model: _Model, node: Node) -> None:
@@ -318,7 +352,11 @@ def _mean(model: _Model, node: Node, output: str) -> None:
         else:
             transposed = model.name(f"{node.name}/nhwc")
             x = model.add("Transpose", [x], transposed, f"{node.name}/to_nhwc", perm=list(TO_NHWC))
-    model.add("ReduceMean", [x], output, node.name, axes=sorted(axes), keepdims=int(keep))
+    if model.opset < _FIRST_OPSET_WITH_AXES_AS_INPUT:
+        model.add("ReduceMean", [x], output, node.name, axes=sorted(axes), keepdims=int(keep))
+        return
+    named = model.constant(f"{node.name}/axes", np.array(sorted(axes), np.int64))
+    model.add("ReduceMean", [x, named], output, node.name, keepdims=int(keep))
 
 
 def _pad(model: _Model, node: Node, output: str) -> None:

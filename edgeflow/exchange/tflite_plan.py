@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeflow.errors import GraphError
+from edgeflow.exchange.narrow_weights import plain_weights
 from edgeflow.exchange.tflite_padding import PaddingScheme, paddings, scheme_of
 from edgeflow.graph.ir import (
     Conv2D,
@@ -31,7 +32,6 @@ from edgeflow.graph.ir import (
 
 METADATA_SCHEMA_VERSION = 1
 INT4_BITS = 4
-WEIGHTED_KINDS = (OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED)
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def plan_file(graph: Graph) -> FilePlan:
         lowering.add(node)
     for name in graph.outputs:
         lowering.keep(name)
-    int4 = _int4_weights(graph)
+    int4 = frozenset(n for n in plain_weights(graph) if graph.tensors[n].bits <= INT4_BITS)
     return FilePlan(
         graph.name,
         lowering.tensors,
@@ -82,18 +82,6 @@ def plan_file(graph: Graph) -> FilePlan:
         graph.outputs,
         _metadata(graph, int4),
     )
-
-
-def _int4_weights(graph: Graph) -> frozenset[str]:
-    """Weights of up to 4 bits that no operator reads as anything else than its weights."""
-    weights = {n.inputs[1] for n in graph.nodes if n.kind in WEIGHTED_KINDS}
-    others = {
-        name
-        for node in graph.nodes
-        for position, name in enumerate(node.inputs)
-        if position != 1 or node.kind not in WEIGHTED_KINDS
-    }
-    return frozenset(n for n in weights - others if graph.tensors[n].bits <= INT4_BITS)
 
 
 @dataclass

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeflow.errors import ModelError, UnsupportedOperatorError
+from edgeflow.exchange.narrow_weights import unpacked
 from edgeflow.exchange.tflite_file import RawModel, RawOperator
 from edgeflow.exchange.tflite_tensor import RawTensor
 from edgeflow.graph.ir import Attributes, DType, NoAttributes, Node, OpKind, Tensor
@@ -88,7 +89,7 @@ class Scope:
                 f"{operator.label}: weights {raw.name!r} have no scale", hint=INT8_HINT
             )
         if raw.type_name == "INT4":
-            data, bits = read_int4(raw), 4
+            data, bits = unpacked(raw.payload, 4, raw.shape), 4
         else:
             data, bits = read_int8(raw), 8
         return self.keep(Tensor(raw.name, raw.shape, DType.INT8, raw.quantization, data, bits))
@@ -141,15 +142,6 @@ def read_int8(raw: RawTensor) -> NDArray[np.int8]:
     """The constant's elements."""
     assert raw.payload is not None
     return np.frombuffer(raw.payload, dtype=np.int8).reshape(raw.shape).copy()
-
-
-def read_int4(raw: RawTensor) -> NDArray[np.int8]:
-    """The constant's elements, two to a byte in the file, the first in the low half."""
-    assert raw.payload is not None
-    packed = np.frombuffer(raw.payload, dtype=np.int8)
-    halves = np.stack(((packed << 4).astype(np.int8) >> 4, packed >> 4), axis=1)
-    count = int(np.prod(raw.shape, dtype=np.int64))
-    return halves.reshape(-1)[:count].reshape(raw.shape).astype(np.int8)
 
 
 def read_int32(raw: RawTensor) -> NDArray[np.int32]:

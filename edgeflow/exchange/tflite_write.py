@@ -12,8 +12,9 @@ import numpy as np
 import tflite
 from flatbuffers import Builder
 
+from edgeflow.exchange.narrow_weights import packed
 from edgeflow.exchange.tflite_options import builtin_code, operator_version, write_options
-from edgeflow.exchange.tflite_plan import FilePlan, PlannedOperator, plan_file
+from edgeflow.exchange.tflite_plan import INT4_BITS, FilePlan, PlannedOperator, plan_file
 from edgeflow.graph.ir import DType, Graph, Quantization, Tensor
 
 SCHEMA_VERSION = 3
@@ -37,7 +38,7 @@ def write_graph(graph: Graph) -> bytes:
     plan = plan_file(graph)
     constants = [tensor for tensor in plan.tensors.values() if tensor.is_constant]
     payloads = [
-        _two_to_a_byte(tensor) if tensor.name in plan.int4 else _little_endian(tensor)
+        _int4(tensor) if tensor.name in plan.int4 else _little_endian(tensor)
         for tensor in constants
     ]
     if plan.metadata:
@@ -73,12 +74,9 @@ def _little_endian(tensor: Tensor) -> bytes:
     return tensor.data.astype(tensor.data.dtype.newbyteorder("<")).tobytes()
 
 
-def _two_to_a_byte(tensor: Tensor) -> bytes:
-    """The first of each two elements in the low half; the last byte may be half empty."""
+def _int4(tensor: Tensor) -> bytes:
     assert tensor.data is not None
-    fields = tensor.data.astype(np.uint8).reshape(-1) & 0x0F
-    pairs = np.append(fields, np.zeros(fields.size % 2, np.uint8)).reshape(-1, 2)
-    return (pairs[:, 0] | pairs[:, 1] << 4).tobytes()
+    return packed(tensor.data.astype(np.int8), INT4_BITS)
 
 
 def _offsets(builder: Builder, offsets: Iterable[int]) -> int:
