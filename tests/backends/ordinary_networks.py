@@ -27,6 +27,9 @@ from edgeflow.graph.ir import (
 )
 from tests.graph.builder import GraphBuilder, Shape
 
+# Of weights, by their bits.
+_DEVIATIONS = {8: 45.0, 4: 3.5, 2: 1.0}
+
 _ACTIVATIONS = (Activation.NONE, Activation.NONE, Activation.RELU, Activation.RELU6)
 
 
@@ -34,6 +37,7 @@ _ACTIVATIONS = (Activation.NONE, Activation.NONE, Activation.RELU, Activation.RE
 class _Drawing:
     rng: np.random.Generator
     builder: GraphBuilder
+    weight_bits: tuple[int, ...]
 
     def quantization(self) -> Quantization:
         zero_point = int(self.rng.choice([-128, -128, 127, 0, self.rng.integers(-128, 128)]))
@@ -73,12 +77,16 @@ def _weighted(
     """A layer whose outputs spread over int8, some channels of it dead or large."""
     channels = shape[axis]
     depth = int(np.prod(shape)) // channels
-    weights = np.clip(np.rint(d.rng.normal(0, 45, shape)), -127, 127).astype(np.int8)
-    spread = 45.0 * 70.0 * np.sqrt(depth)
+    bits = d.weight_bits[d.integer(0, len(d.weight_bits) - 1)] if d.weight_bits[1:] else 8
+    deviation = _DEVIATIONS[bits]
+    lowest = -127 if bits == 8 else -(2 ** (bits - 1))
+    weights = np.rint(d.rng.normal(0, deviation, shape))
+    weights = np.clip(weights, lowest, 2 ** (bits - 1) - 1).astype(np.int8)
+    spread = deviation * 70.0 * np.sqrt(depth)
     bias = np.rint(d.rng.normal(0, spread, channels)).astype(np.int32)
-    scales = 2.0 ** d.rng.uniform(-9, -7, channels)
+    scales = 2.0 ** d.rng.uniform(-9, -7, channels) * (_DEVIATIONS[8] / deviation)
     dead = d.rng.random(channels) < 0.1
-    np.moveaxis(weights, axis, 0)[dead] = d.integer(-2, 2)
+    np.moveaxis(weights, axis, 0)[dead] = d.integer(-2, 2 if bits > 2 else 1)
     scales[dead] = 1e-9
     bias[dead] = d.rng.integers(-(2**30), 2**30, int(dead.sum()))
     scales = scales.astype(np.float32)
@@ -89,7 +97,7 @@ def _weighted(
     )
     zeros = (0,) * channels
     given = [float(s) for s in scales]
-    w = d.builder.constant(weights, Quantization(tuple(given), zeros, axis))
+    w = d.builder.constant(weights, Quantization(tuple(given), zeros, axis), bits)
     products = tuple(float(unit * s) for s in scales)
     b = d.builder.constant(bias, Quantization(products, zeros, 0))
     zero_point = d.quantization().zero_points[0]
@@ -154,9 +162,12 @@ def _pool(d: _Drawing, x: Tensor) -> Tensor:
 _LAYERS = (_convolution, _convolution, _depthwise, _depthwise, _add, _pool)
 
 
-def ordinary_network(seed: int, layers: int = 5) -> Graph:
-    """A chain of layers and, at the end, a dense one; the same seed gives the same network."""
-    d = _Drawing(np.random.default_rng(seed), GraphBuilder())
+def ordinary_network(seed: int, layers: int = 5, weight_bits: tuple[int, ...] = (8,)) -> Graph:
+    """A chain of layers and, at the end, a dense one; the same seed gives the same network.
+
+    Each layer has weights of one of the widths.
+    """
+    d = _Drawing(np.random.default_rng(seed), GraphBuilder(), weight_bits)
     shape = (1, d.integer(1, 12), d.integer(1, 12), int(d.rng.choice([1, 2, 3, 4, 7, 8, 16])))
     x = d.builder.input(shape, d.quantization())
     for _ in range(layers):

@@ -10,6 +10,7 @@ from edgeflow.backends.firmware.c_text import CType, Expression, Value
 from edgeflow.backends.firmware.dsp_c.clamping import narrow_range
 from edgeflow.backends.firmware.dsp_c.scaling import Channels, channels
 from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
+from edgeflow.backends.firmware.packing import stored_bits, stored_zero
 from edgeflow.backends.firmware.portable_c.channelwise import (
     is_pointwise,
     window_fields,
@@ -17,32 +18,38 @@ from edgeflow.backends.firmware.portable_c.channelwise import (
 from edgeflow.graph.ir import Graph, Node, OpKind
 from edgeflow.graph.requantize import conv_requantization
 
-TAPS_PER_WORD_PAIR = 4
 PIXELS = 3
+_TAPS_PER_WORD_PAIR = 4
 
 # The assembler takes the shift from the lowest byte.
 _SHIFT_BITS = 8
 
-_DOT = ("edgeflow_dsp_dot.c", "edgeflow_dsp_dot.S")
+# How the inner products of a width are called.
+_DOT = {8: "", 4: "int4_", 2: "int2_"}
 
 
-def paired_words(rows: NDArray[np.int8]) -> NDArray[np.int64]:
-    """Weights [out, taps] as the words of `edgeflow_dsp_dot`, flat.
+def paired_words(rows: NDArray[np.int8], bits: int) -> NDArray[np.int64]:
+    """Weights [out, taps] as the words of `edgeflow_dsp_dot`: [pair, word].
 
-    A lane holds 256 * (weight of the odd channel) + (weight of the even one).
+    A lane holds 256 * (weight of the odd channel) + (weight of the even one). Narrow weights are
+    stored without sign, so that several such words lie in the fields of one.
     """
     outputs, taps = rows.shape
-    padded = np.zeros((outputs + outputs % 2, padded_taps(taps)), np.int64)
+    padded = np.zeros((outputs + outputs % 2, padded_taps(taps, bits)), np.int64)
     padded[:outputs, :taps] = rows
-    lanes = (256 * padded[1::2] + padded[::2]).reshape(-1, TAPS_PER_WORD_PAIR)
+    if bits < 8:
+        padded += stored_zero(bits)
+    lanes = (256 * padded[1::2] + padded[::2]).reshape(-1, _TAPS_PER_WORD_PAIR)
     words = (lanes[:, (0, 1)] & 0xFFFF) | ((lanes[:, (2, 3)] & 0xFFFF) << 16)
-    flat: NDArray[np.int64] = words.reshape(-1)
-    return flat
+    fields = words.reshape(len(padded) // 2, -1, 8 // bits)
+    stored: NDArray[np.int64] = (fields << (bits * np.arange(8 // bits))).sum(axis=2)
+    return stored
 
 
-def padded_taps(taps: int) -> int:
-    """The next multiple of four."""
-    return -(-taps // TAPS_PER_WORD_PAIR) * TAPS_PER_WORD_PAIR
+def padded_taps(taps: int, bits: int) -> int:
+    """The next multiple of what a word of narrow weights or two of int8 hold."""
+    block = max(_TAPS_PER_WORD_PAIR, 16 // bits)
+    return -(-taps // block) * block
 
 
 def channel_constants(found: Channels) -> NDArray[np.int64]:
@@ -67,7 +74,10 @@ def fits_words(low: NDArray[np.int64], high: NDArray[np.int64]) -> bool:
 def fast_channels(graph: Graph, node: Node) -> Channels | None:
     """The channels of a layer for which the kernel is exact, whatever the input; else None."""
     found = channels(graph, node)
-    if found is None or not fits_lanes(found.rows) or not fits_words(found.low, found.high):
+    if found is None or not fits_words(found.low, found.high):
+        return None
+    # Fields without sign always fit their lanes.
+    if stored_bits(graph.tensors[node.inputs[1]]) == 8 and not fits_lanes(found.rows):
         return None
     return found if found.packs(_SHIFT_BITS) else None
 
@@ -76,7 +86,8 @@ def patch_bytes(graph: Graph, node: Node) -> int:
     """Three pixels as int16; one as int8 unless the filter is 1x1."""
     if fast_channels(graph, node) is None:
         return portable_c.scratch_bytes(graph, node)
-    taps = padded_taps(int(np.prod(graph.tensors[node.inputs[1]].shape[1:])))
+    weights = graph.tensors[node.inputs[1]]
+    taps = padded_taps(int(np.prod(weights.shape[1:])), stored_bits(weights))
     return 2 * PIXELS * taps + (0 if is_pointwise(graph, node) else taps)
 
 
@@ -86,10 +97,10 @@ def conv_2d(layer: LayerContext) -> RenderedLayer:
     if found is None:
         return portable_c.RENDERERS[OpKind.CONV_2D](layer)
     values = conv_requantization(layer.graph, layer.node)
-    shape = list(layer.input(1).shape)
-    weights = layer.constant(
-        "weights", CType.UINT32, paired_words(found.rows), f"weights {shape}, channels in pairs"
-    )
+    bits = stored_bits(layer.input(1))
+    what = f"int{bits} weights {list(layer.input(1).shape)}, channels in pairs"
+    words = paired_words(found.rows, bits)
+    weights = layer.constant("weights", CType.UINT32, words, what)
     constants = layer.constant(
         "channels", CType.INT32, channel_constants(found), "bias and shift, multiplier"
     )
@@ -98,9 +109,11 @@ def conv_2d(layer: LayerContext) -> RenderedLayer:
     dot: dict[str, Value] = {
         "weights": Expression(weights.name),
         "channels": Expression(constants.name),
-        "taps": padded_taps(found.rows.shape[1]),
+        "taps": padded_taps(found.rows.shape[1], bits),
         "outputs": out_c,
         "base": 2 * values.output_zero_point + 1,
+        "one_pixel": Expression(f"edgeflow_dsp_{_DOT[bits]}one_pixel"),
+        "three_pixels": Expression(f"edgeflow_dsp_{_DOT[bits]}three_pixels"),
     }
     fields: dict[str, Value] = {
         "input_height": in_h,
@@ -125,7 +138,7 @@ def conv_2d(layer: LayerContext) -> RenderedLayer:
             layer.scratch(),
             layer.place(layer.node.outputs[0]),
         ),
-        sources=(f"{function}.c", *_DOT),
+        sources=(f"{function}.c", *(f"edgeflow_dsp_{_DOT[bits]}dot.{s}" for s in ("c", "S"))),
     )
     clamp = narrow_range(layer, values.range)
     return RenderedLayer((call, *clamp), (weights, constants))

@@ -8,39 +8,50 @@ from numpy.typing import NDArray
 from edgeflow.backends.firmware import portable_c
 from edgeflow.backends.firmware.c_text import CType, Expression
 from edgeflow.backends.firmware.dsp_c.clamping import narrow_range
-from edgeflow.backends.firmware.dsp_c.convolution import fits_lanes, fits_words, paired_words
+from edgeflow.backends.firmware.dsp_c.convolution import (
+    fits_lanes,
+    fits_words,
+    padded_taps,
+    paired_words,
+)
 from edgeflow.backends.firmware.dsp_c.scaling import wrapped
 from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
 from edgeflow.backends.firmware.one_multiply import DenseOutputs, dense_outputs
+from edgeflow.backends.firmware.packing import stored_bits
 from edgeflow.graph.ir import Graph, Node, OpKind
 
 _OUTPUTS = 4
+
+# By bits of a weight: the layer's function, and the file of its inner products.
+_FUNCTIONS = {
+    8: ("edgeflow_dsp_fully_connected", "edgeflow_dsp_dense"),
+    4: ("edgeflow_dsp_int4_fully_connected", "edgeflow_dsp_int4_dense"),
+    2: ("edgeflow_dsp_int2_fully_connected", "edgeflow_dsp_int2_dense"),
+}
 
 
 def _fast_outputs(graph: Graph, node: Node) -> DenseOutputs | None:
     """The outputs of a layer for which the kernel is exact, whatever the input; else None."""
     found = dense_outputs(graph, node)
-    if found is None or not fits_lanes(found.rows):
+    if found is None or not fits_words(found.low, found.high):
         return None
-    return found if fits_words(found.low, found.high) else None
-
-
-def _padded(size: int) -> int:
-    return -(-size // _OUTPUTS) * _OUTPUTS
+    narrow = stored_bits(graph.tensors[node.inputs[1]]) < 8
+    return found if narrow or fits_lanes(found.rows) else None
 
 
 def vector_bytes(graph: Graph, node: Node) -> int:
     """The input as int16."""
     if _fast_outputs(graph, node) is None:
         return portable_c.scratch_bytes(graph, node)
-    return 2 * _padded(graph.tensors[node.inputs[1]].shape[1])
+    weights = graph.tensors[node.inputs[1]]
+    return 2 * padded_taps(weights.shape[1], stored_bits(weights))
 
 
-def _words(rows: NDArray[np.int8]) -> NDArray[np.int64]:
+def _words(rows: NDArray[np.int8], bits: int) -> NDArray[np.int64]:
     """Weights as [four outputs, word, pair]."""
-    padding = [(0, _padded(size) - size) for size in rows.shape]
-    padded = np.pad(rows, padding)
-    return paired_words(padded).reshape(len(padded) // _OUTPUTS, 2, -1).transpose(0, 2, 1)
+    padded = np.pad(rows, [(0, -len(rows) % _OUTPUTS), (0, 0)])
+    words = paired_words(padded, bits)
+    return words.reshape(len(padded) // _OUTPUTS, 2, -1).transpose(0, 2, 1)
 
 
 def _constants(found: DenseOutputs) -> NDArray[np.int64]:
@@ -60,23 +71,23 @@ def fully_connected(layer: LayerContext) -> RenderedLayer:
     if found is None:
         return portable_c.RENDERERS[OpKind.FULLY_CONNECTED](layer)
     outputs, inputs = layer.input(1).shape
-    shape = list(layer.input(1).shape)
+    bits = stored_bits(layer.input(1))
+    what = f"int{bits} weights {[outputs, inputs]}, outputs in pairs"
+    function, dense = _FUNCTIONS[bits]
     constants = (
-        layer.constant(
-            "weights", CType.UINT32, _words(found.rows), f"weights {shape}, outputs in pairs"
-        ),
+        layer.constant("weights", CType.UINT32, _words(found.rows, bits), what),
         layer.constant(
             "constants", CType.INT32, _constants(found), "biases and multipliers, four outputs each"
         ),
     )
     call = KernelCall(
-        function="edgeflow_dsp_fully_connected",
+        function=function,
         header="edgeflow_dsp_fully_connected.h",
         layer_type="edgeflow_dsp_fully_connected_layer",
         layer={
             "weights": Expression(constants[0].name),
             "constants": Expression(constants[1].name),
-            "inputs": _padded(inputs),
+            "inputs": padded_taps(inputs, bits),
             "outputs": outputs,
             "base": found.base,
             "shift": found.shift,
@@ -87,6 +98,6 @@ def fully_connected(layer: LayerContext) -> RenderedLayer:
             layer.scratch(),
             layer.place(node.outputs[0]),
         ),
-        sources=("edgeflow_dsp_fully_connected.c", "edgeflow_dsp_dense.c", "edgeflow_dsp_dense.S"),
+        sources=(f"{function}.c", f"{dense}.c", f"{dense}.S"),
     )
     return RenderedLayer((call, *narrow_range(layer, found.range)), constants)

@@ -13,6 +13,7 @@ from edgeflow.backends.firmware.c_text import CType, Expression, Value
 from edgeflow.backends.firmware.dsp_c.clamping import narrow_range
 from edgeflow.backends.firmware.dsp_c.scaling import Channels, channels
 from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
+from edgeflow.backends.firmware.portable_c.unpacking import filter_bytes, filter_in_memory
 from edgeflow.graph.ir import Conv2D, Graph, Node, OpKind
 from edgeflow.graph.requantize import conv_requantization
 
@@ -129,10 +130,10 @@ def fast_channels(graph: Graph, node: Node) -> Channels | None:
 
 
 def plane_bytes(graph: Graph, node: Node) -> int:
-    """The plane, and the taps of a channel where the kernel wants them wide."""
+    """The plane, the taps of a channel where the kernel wants them wide, unpacked weights."""
     if fast_channels(graph, node) is None:
         return portable_c.scratch_bytes(graph, node)
-    return plane_of(graph, node).bytes
+    return plane_of(graph, node).bytes + filter_bytes(graph, node)
 
 
 def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:
@@ -146,15 +147,13 @@ def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:
     if plane.transposed:
         filters = filters.transpose(0, 2, 1)
     order = "[channel][column][row]" if plane.transposed else "[channel][row][column]"
-    constants = (
-        layer.constant("weights", CType.INT8, filters, f"weights {order}"),
-        layer.constant(
-            "channels", CType.INT32, found.packed(_SHIFT_BITS), "bias and shift, multiplier"
-        ),
+    weights = filter_in_memory(layer, filters, f"weights {order}", plane.bytes)
+    scales = layer.constant(
+        "channels", CType.INT32, found.packed(_SHIFT_BITS), "bias and shift, multiplier"
     )
     fields: dict[str, Value] = {
-        "weights": Expression(constants[0].name),
-        "channels": Expression(constants[1].name),
+        "weights": weights.place,
+        "channels": Expression(scales.name),
         "input_channels": layer.input(0).shape[3],
         "multiplier": layer.output.shape[3] // layer.input(0).shape[3],
         "input_zero_point": values.input_zero_point,
@@ -187,4 +186,5 @@ def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:
         ),
         sources=(f"{function}.c", *sources, *_STRIP),
     )
-    return RenderedLayer((call, *narrow_range(layer, values.range)), constants)
+    calls = (*weights.calls, call, *narrow_range(layer, values.range))
+    return RenderedLayer(calls, (weights.constant, scales))

@@ -111,13 +111,13 @@ void edgeflow_dsp_conv_2d(const edgeflow_dsp_conv_2d_layer *layer, const int8_t 
                 gather(layer, input, y, x, bytes, words + waiting, 3);
                 waiting++;
                 if (waiting == 3) {
-                    edgeflow_dsp_three_pixels(&layer->dot, words, output);
+                    layer->dot.three_pixels(&layer->dot, words, output);
                     output += 3 * layer->dot.outputs;
                     waiting = 0;
                 }
             } else {
                 gather(layer, input, y, x, bytes, words, 1);
-                edgeflow_dsp_one_pixel(&layer->dot, words, output);
+                layer->dot.one_pixel(&layer->dot, words, output);
                 output += layer->dot.outputs;
             }
             pixels--;

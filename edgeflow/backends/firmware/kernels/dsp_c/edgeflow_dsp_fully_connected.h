@@ -8,8 +8,9 @@
 
 /* Two outputs share a lane as in edgeflow_dsp_dot.h. Weights: for each four outputs and each four
  * inputs, the words of inputs 0 and 2 for outputs 0, 1 and for outputs 2, 3, then those of inputs
- * 1 and 3. Constants: for each four outputs their biases, the input zero point folded in, then their
- * multipliers. `inputs` and the constants' outputs are multiples of 4, padded with zeros.
+ * 1 and 3; of narrow weights, stored words for outputs 0, 1 and for outputs 2, 3 in turn. Constants:
+ * for each four outputs their biases, the input zero point folded in, then their multipliers.
+ * `inputs` and the constants' outputs are multiples of 4 (inputs of int2: of 8), padded with zeros.
  *
  * An output is saturate((base + sum * multiplier / 2^32) >> shift), the product rounded down. The
  * assembler knows the order of the fields. */
@@ -23,12 +24,20 @@ typedef struct {
     int32_t given_inputs; /* less what `inputs` is padded by */
 } edgeflow_dsp_fully_connected_layer;
 
-/* `memory`: the inputs as int16, 2 * `inputs` bytes. */
-void edgeflow_dsp_fully_connected(const edgeflow_dsp_fully_connected_layer *layer,
-                                  const int8_t *input, int8_t *memory, int8_t *output);
+/* The functions of int8, int4 and int2 weights. `memory`: the inputs as int16, 2 * `inputs` bytes. */
+typedef void edgeflow_dsp_dense_layer(const edgeflow_dsp_fully_connected_layer *layer,
+                                      const int8_t *input, int8_t *memory, int8_t *output);
+
+edgeflow_dsp_dense_layer edgeflow_dsp_fully_connected;
+edgeflow_dsp_dense_layer edgeflow_dsp_int4_fully_connected;
+edgeflow_dsp_dense_layer edgeflow_dsp_int2_fully_connected;
 
 /* All outputs from the inputs as int16. */
-void edgeflow_dsp_dense(const edgeflow_dsp_fully_connected_layer *layer,
-                        const edgeflow_word *input, int8_t *output);
+typedef void edgeflow_dsp_dense_products(const edgeflow_dsp_fully_connected_layer *layer,
+                                         const edgeflow_word *input, int8_t *output);
+
+edgeflow_dsp_dense_products edgeflow_dsp_dense;
+edgeflow_dsp_dense_products edgeflow_dsp_int4_dense;
+edgeflow_dsp_dense_products edgeflow_dsp_int2_dense;
 
 #endif

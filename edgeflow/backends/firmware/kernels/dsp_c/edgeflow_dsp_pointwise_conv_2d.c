@@ -32,12 +32,12 @@ void edgeflow_dsp_pointwise_conv_2d(const edgeflow_dsp_conv_2d_layer *layer, con
         for (int32_t i = 0; i < 3; i++) {
             edgeflow_dsp_widen(words + i, next_pixel(layer, &at), channels, 3);
         }
-        edgeflow_dsp_three_pixels(&layer->dot, words, output);
+        layer->dot.three_pixels(&layer->dot, words, output);
         output += 3 * layer->dot.outputs;
     }
     for (; pixels > 0; pixels--) {
         edgeflow_dsp_widen(words, next_pixel(layer, &at), channels, 1);
-        edgeflow_dsp_one_pixel(&layer->dot, words, output);
+        layer->dot.one_pixel(&layer->dot, words, output);
         output += layer->dot.outputs;
     }
 }

@@ -1,0 +1,22 @@
+/* What edgeflow_dsp_int4_dot.S does, for hosts without the DSP extension. */
+#include "edgeflow_dsp_dot.h"
+
+#if !defined(__ARM_FEATURE_DSP)
+
+#define WEIGHT_BITS 4
+#define STORED_ZERO 8
+#include "edgeflow_dsp_dot_twin.h"
+
+void edgeflow_dsp_int4_one_pixel(const edgeflow_dsp_dot *dot, const edgeflow_word *pixel,
+                            int8_t *output)
+{
+    pixels(dot, pixel, 1, output);
+}
+
+void edgeflow_dsp_int4_three_pixels(const edgeflow_dsp_dot *dot, const edgeflow_word *interleaved,
+                               int8_t *output)
+{
+    pixels(dot, interleaved, 3, output);
+}
+
+#endif
