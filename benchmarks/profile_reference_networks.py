@@ -25,7 +25,8 @@ from edgeflow.backends.firmware.image import FirmwareImage
 from edgeflow.devices.device import DeviceRun
 from edgeflow.errors import EdgeflowError
 from edgeflow.figures import Unit
-from edgeflow.graph.ir import DType, Graph, Node
+from edgeflow.graph.cost import WEIGHTED_KINDS
+from edgeflow.graph.ir import Graph
 from edgeflow.profiles.schema import SCHEMA_VERSION, Header, Profile, Row
 from edgeflow.targets import registry
 from edgeflow.targets.schema import Target
@@ -36,7 +37,8 @@ _FOLDER = Path(__file__).resolve().parent.parent / "profiles"
 _LAYER_SYMBOL = re.compile(r"edgeflow_layer_(\d+)_")
 _PROTOCOL = (
     f"Every layer of {', '.join(r.network for r in REFERENCES)}: untrained networks (seed {SEED}) "
-    f"with int8 grids from random inputs, {INPUTS} random inputs each. Instructions from a layer's "
+    f"with grids from random inputs, {INPUTS} random inputs each; layers with weights once for "
+    "each width of weights that the target runs. Instructions from a layer's "
     "entry to its return, the functions that it calls included; instructions hardly depend on "
     "values, so weights and inputs need no training. Median, 95th percentile and interquartile "
     "range over median of all runs of layers with that signature. flash_bytes: the layer's "
@@ -84,8 +86,9 @@ def profile(target: Target, references: Sequence[Reference], day: date) -> Profi
     runs: list[LayerRun] = []
     device: DeviceRun | None = None
     for reference in references:
-        device, layers = _run(target, lowered(reference))
-        runs += layers
+        for bits in _weight_bits(target):
+            device, layers = _run(target, lowered(reference, bits))
+            runs += [layer for layer in layers if bits == 8 or layer.precision != "w8a8"]
     assert device is not None, "no reference networks"
     return Profile(
         schema_version=SCHEMA_VERSION,
@@ -106,6 +109,12 @@ def profile(target: Target, references: Sequence[Reference], day: date) -> Profi
         ),
         rows=tuple(_rows(runs)),
     )
+
+
+def _weight_bits(target: Target) -> tuple[int, ...]:
+    """Widths that every operator with weights of the target runs, the widest first."""
+    widths = [set(o.weight_bits) for o in target.operators if o.kind in WEIGHTED_KINDS]
+    return tuple(sorted(set.intersection(*widths), reverse=True))
 
 
 def _run(target: Target, graph: Graph) -> tuple[DeviceRun, list[LayerRun]]:
@@ -133,20 +142,13 @@ def _run(target: Target, graph: Graph) -> tuple[DeviceRun, list[LayerRun]]:
             layers.append(
                 LayerRun(
                     signature=cost.signature(graph, node),
-                    precision=_precision(graph, node),
+                    precision=cost.precision(graph, node),
                     instructions=layer.instructions,
                     flash_bytes=_flash_bytes(image, layer.symbol),
                     ram_bytes=activations + kernels.scratch_bytes(graph, node),
                 )
             )
     return run, layers
-
-
-def _precision(graph: Graph, node: Node) -> str:
-    """Such as w8a8; operators without weights count as w8."""
-    tensors = [graph.tensors[name] for name in node.inputs]
-    weights = [t.bits for t in tensors if t.is_constant and t.dtype is DType.INT8]
-    return f"w{max(weights, default=8)}a8"
 
 
 def _flash_bytes(image: FirmwareImage, symbol: str) -> int:

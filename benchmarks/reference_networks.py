@@ -28,16 +28,21 @@ REFERENCES = (
 )
 
 
-def lowered(reference: Reference) -> Graph:
+def lowered(reference: Reference, weight_bits: int = 8) -> Graph:
     """The canonical integer graph: weights drawn by `SEED`, grids from inputs drawn from [0, 1)."""
     import numpy as np
+    import torch
 
     from edgeflow.graph.canonical import canonicalize
     from edgeflow.lower.export import lower
     from edgeflow.nets.registry import build
+    from edgeflow.quantize.grids import calibrate
+    from edgeflow.quantize.trace import trace
 
     network = build(reference.network, reference.input_shape_hwc, reference.outputs, SEED).eval()
     height, width, channels = reference.input_shape_hwc
     shape = (_CALIBRATION_INPUTS, channels, height, width)
     inputs = np.random.default_rng(SEED).random(shape, dtype=np.float32)
-    return canonicalize(lower(network, inputs, reference.network))
+    samples = torch.from_numpy(inputs)
+    quantized = calibrate(trace(network, samples), samples, weight_bits)
+    return canonicalize(lower(quantized, inputs, reference.network))

@@ -133,6 +133,11 @@ def _check_data(where: str, tensor: Tensor) -> None:
     if tensor.data is None:
         if tensor.dtype is not DType.INT8:
             raise GraphError(f"{where} is {tensor.dtype}", hint="Activations are int8.")
+        if tensor.bits != 8:
+            raise GraphError(
+                f"{where} is an activation of {tensor.bits} bits",
+                hint="Only constants are narrower than 8 bits.",
+            )
         return
     if tensor.data.dtype != np.dtype(tensor.dtype.value) or tensor.data.shape != tensor.shape:
         raise GraphError(

@@ -1,7 +1,8 @@
 """What an operator costs on any device: multiply-accumulates, weight bytes, and its signature.
 
 The signature is the key under which profiles hold what the operator costs on one device: equal for
-operators that run the same instructions, whatever their constants and names.
+operators that run the same instructions on int8 weights, whatever their constants and names. Narrow
+weights differ in the precision.
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ from edgeflow.graph.ir import (
 )
 
 _BYTES_OF_INT32 = 4
+WEIGHTED_KINDS = (OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED)
 
 
 def macs(graph: Graph, node: Node) -> int:
     """Products of an input and a weight, those in the padding counted too; 0 without weights."""
-    if node.kind not in (OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED):
+    if node.kind not in WEIGHTED_KINDS:
         return 0
     weights = graph.tensors[node.inputs[1]]
     output = graph.tensors[node.outputs[0]]
@@ -50,6 +52,16 @@ def _constant_bytes(tensor: Tensor) -> int:
     if tensor.dtype is DType.INT32:
         return count * _BYTES_OF_INT32
     return (count * tensor.bits + 7) // 8
+
+
+def precision(graph: Graph, node: Node) -> str:
+    """Such as w8a8 or w4a8: bits of weights and activations; without weights w8.
+
+    With the signature it is the key of a profile's row.
+    """
+    if node.kind not in WEIGHTED_KINDS:
+        return "w8a8"
+    return f"w{graph.tensors[node.inputs[1]].bits}a8"
 
 
 def signature(graph: Graph, node: Node) -> str:
@@ -80,7 +92,7 @@ def signature(graph: Graph, node: Node) -> str:
 
 def _operands(node: Node, inputs: Sequence[Tensor]) -> str:
     """Shapes of the operands that vary; weights and biases follow from the other fields."""
-    if node.kind in (OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED):
+    if node.kind in WEIGHTED_KINDS:
         return _size(inputs[0].shape)
     return "+".join(f"{'const:' if t.is_constant else ''}{_size(t.shape)}" for t in inputs)
 

@@ -67,12 +67,20 @@ def make_plan(config: Config) -> Plan:
 def _require_weight_bits(config: Config, target: Target) -> None:
     """Refuse a width of weights that the target does not run, before anything is trained."""
     legal = {bits for operator in target.operators for bits in operator.weight_bits}
-    wanted = config.quantize.weight_bits
-    if kind_of_model(config.build.model) is not ModelKind.INTEGER_FILE and wanted not in legal:
-        raise ConfigError(
-            f"[quantize] weight_bits = {wanted}: {target.name} does not run such weights",
-            hint=f"weight bits there: {', '.join(map(str, sorted(legal)))}",
-        )
+    if kind_of_model(config.build.model) is ModelKind.INTEGER_FILE:
+        return
+    options = config.quantize
+    wanted = {
+        "weight_bits": options.weight_bits,
+        "first_and_last_weight_bits": options.first_and_last_weight_bits or options.weight_bits,
+        **{f"layer_weight_bits.{k}": v for k, v in (options.layer_weight_bits or {}).items()},
+    }
+    for name, bits in wanted.items():
+        if bits not in legal:
+            raise ConfigError(
+                f"[quantize] {name} = {bits}: {target.name} does not run such weights",
+                hint=f"weight bits there: {', '.join(map(str, sorted(legal)))}",
+            )
 
 
 def _require_countable_accuracy(config: Config) -> None:

@@ -25,6 +25,7 @@ from edgeflow.quantize.network import StepNetwork
 from edgeflow.quantize.options import QuantizeOptions
 from edgeflow.quantize.post_training import quantize_post_training
 from edgeflow.quantize.trace import trace
+from edgeflow.quantize.weight_bits import bits_by_layer
 from edgeflow.train.determinism import deterministic
 
 STAGE = "quantize"
@@ -62,10 +63,10 @@ class QuantizedNetwork:
 def quantize(
     network: nn.Module, dataset: Dataset, options: QuantizeOptions, progress: Progress = silent
 ) -> QuantizedNetwork:
-    """Quantize `network` to int8; calibrates and trains on train, chooses on validation.
+    """Quantize `network` to integers; calibrates and trains on train, chooses on validation.
 
     Fine-tuning is kept only if it is better than post-training quantization. The test part is never
-    read. Raises ModelError, UnsupportedOperatorError, TrainingError.
+    read. Raises ConfigError, ModelError, UnsupportedOperatorError, TrainingError.
     """
     with deterministic(options.seed, options.threads) as generator:
         train_x = _inputs(dataset, dataset.train)
@@ -77,7 +78,9 @@ def quantize(
         validation = _samples(teacher, _inputs(dataset, dataset.validation), dataset.validation)
         reference = evaluate(teacher, validation, options.temperature)
         _say(progress, "post-training quantization", options)
-        student = quantize_post_training(teacher, calibration, options.weight_bits)
+        student = quantize_post_training(
+            teacher, calibration, options.weight_bits, bits_by_layer(teacher, options)
+        )
         post_training = evaluate(freeze(student), validation, options.temperature)
         _say(progress, "post-training quantization", options, 0, _values(post_training))
 

@@ -135,8 +135,9 @@ def input_scale(network: StepNetwork, tensor: str) -> float:
     return float(grid.get_buffer("scale"))
 
 
-def calibrate(network: StepNetwork, x: Tensor) -> StepNetwork:
+def calibrate(network: StepNetwork, x: Tensor, weight_bits: int = 8) -> StepNetwork:
     """Fixed grids for a float network, in place: observed ranges over `x`, largest weights."""
+    most = 2 ** (weight_bits - 1) - 1
     ranges = observed_ranges(network, x)
     for group in grid_groups(network):
         low = min(ranges[name][0] for name in group.tensors)
@@ -148,6 +149,6 @@ def calibrate(network: StepNetwork, x: Tensor) -> StepNetwork:
         if isinstance(layer, Convolution | Dense):
             largest = layer.weight.detach().abs().flatten(1).amax(1)
             scale_in = input_scale(network, step.inputs[0])
-            scale = weight_scales(layer, largest / INT8_HIGH, scale_in)
-            layer.weight_quantizer = FixedGrid(scale, 0, -INT8_HIGH, INT8_HIGH)
+            scale = weight_scales(layer, largest / most, scale_in)
+            layer.weight_quantizer = FixedGrid(scale, 0, -most, most)
     return network.eval().requires_grad_(False)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
+
+WeightBits = Annotated[int, Field(ge=2, le=8)]
 
 
 class QuantizeOptions(BaseModel):
@@ -10,7 +14,8 @@ class QuantizeOptions(BaseModel):
 
     `epochs` 0 leaves out the fine-tuning. `soft_weight` is the share of the distillation loss, the
     rest is cross-entropy with the labels. `temperature` softens both networks' outputs. Activations
-    have 8 bits always. `threads` is 1 because the steps are too small for more to pay.
+    have 8 bits always, weights `weight_bits`; the first and the last layer, and single layers by
+    name, may have another width. `threads` is 1 because the steps are too small for more to pay.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -21,6 +26,8 @@ class QuantizeOptions(BaseModel):
     batch_size: int = Field(default=32, ge=1, le=65_536)
     temperature: float = Field(default=4.0, gt=0)
     soft_weight: float = Field(default=0.9, ge=0, le=1)
-    weight_bits: int = Field(default=8, ge=2, le=8)
+    weight_bits: WeightBits = 8
+    first_and_last_weight_bits: WeightBits | None = None
+    layer_weight_bits: dict[str, WeightBits] | None = None
     seed: int = Field(default=0, ge=0, lt=2**63)
     threads: int = Field(default=1, ge=1, le=256)

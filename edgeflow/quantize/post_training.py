@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import torch
@@ -23,9 +25,14 @@ _SMALLEST_RANGE = 1e-6
 
 
 def quantize_post_training(
-    network: StepNetwork, calibration: Tensor, weight_bits: int
+    network: StepNetwork,
+    calibration: Tensor,
+    weight_bits: int,
+    layer_bits: Mapping[str, int] = MappingProxyType({}),
 ) -> StepNetwork:
     """A copy with NNCF's trainable fake quantizers, ranges from `calibration` [N, ...].
+
+    Weights have `weight_bits`, or what `layer_bits` has for their step.
 
     NNCF decides where activations need a quantizer and finds the ranges. Tensors that share a grid
     in the integer graph get one quantizer for the range of all. What NNCF leaves in float (gates of
@@ -40,7 +47,9 @@ def quantize_post_training(
             if isinstance(layer, Convolution | Dense):
                 placed = weights.get(step.name)
                 largest = _largest_weights(layer) if placed is None else placed.scale.detach()
-                layer.weight_quantizer = _weight_quantizer(largest, weight_bits)
+                layer.weight_quantizer = _weight_quantizer(
+                    largest, layer_bits.get(step.name, weight_bits)
+                )
         ranges = observed_ranges(network, calibration)
         for group in grid_groups(network):
             result.set_quantizer(group.tensors, _group_quantizer(group, activations, ranges))
