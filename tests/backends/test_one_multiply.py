@@ -110,6 +110,19 @@ def test_outputs_that_cannot_change_keep_their_value(scale):
     assert value == (5 if scale < 1 else 127)
 
 
+def test_outputs_of_one_scale_share_their_multiplier():
+    rng = np.random.default_rng(5)
+    graph = _dense(rng, [2.0**-9.3] * 300, -7)
+    found = dense_outputs(graph, graph.nodes[0])
+    assert found is not None
+    assert found.share_multiplier
+    _assert_exact(graph, graph.nodes[0], found, rng)
+    graph = _dense(rng, [2.0**-9.3, 2.0**-8.1], -7)
+    found = dense_outputs(graph, graph.nodes[0])
+    assert found is not None
+    assert not found.share_multiplier
+
+
 def test_scales_from_a_half_on_have_no_short_form():
     graph = _dense(np.random.default_rng(3), [0.75, 2.0**-9], 0)
     assert dense_outputs(graph, graph.nodes[0]) is None

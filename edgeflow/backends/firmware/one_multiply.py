@@ -28,6 +28,7 @@ _SHIFTS_TRIED = 4
 _LARGEST_MULTIPLIER = 2**31 - 1
 # Sums of outputs that cannot change stay small, so that kernels may put two sums in one word.
 _LARGEST_CONSTANT_SUM = 2**22
+_NO_MULTIPLIER = 2**62
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +49,11 @@ class DenseOutputs:
     shift: int
     base: int
     range: OutputRange
+
+    @property
+    def share_multiplier(self) -> bool:
+        """Whether all multipliers are one number."""
+        return bool(np.all(self.multipliers == self.multipliers[0]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,17 +94,19 @@ def dense_outputs(graph: Graph, node: Node) -> DenseOutputs | None:
     excess = np.where(changing, 0, ends[0] - zero_point)
     steps = _steps(given, changing)
     for shift in _shifts(given, changing, excess):
-        multipliers = _multipliers(steps, shift)
-        if multipliers is None:
+        multipliers = _multipliers(steps, shift, changing)
+        if multipliers is None or np.any(
+            np.abs(excess << shift) << 32 > _LARGEST_CONSTANT_SUM * multipliers
+        ):
             continue
-        # sum * (2**31 - 1) / 2**32, rounded down, plus what makes up for the rounding
-        still = 2 * (excess << shift) + 1
+        # The least sum whose product, rounded down, is the excess.
+        still = -((-(excess << shift) << 32) // multipliers)
         return DenseOutputs(
             rows=np.where(changing[:, None], given.rows, np.int8(0)),
             bias=np.where(changing, given.bias, still),
             low=np.where(changing, given.low, still),
             high=np.where(changing, given.high, still),
-            multipliers=_spread(multipliers, changing, _LARGEST_MULTIPLIER),
+            multipliers=multipliers,
             shift=shift,
             base=(zero_point << shift) + (1 << (shift - 1)),
             range=given.values.range,
@@ -141,7 +149,8 @@ def _shifts(given: _Given, changing: NDArray[np.bool_], excess: Int64Array) -> r
         finest = min(finest, np.log2(2.0**31 / scales.max()) - 32)
         finest = min(finest, np.log2(2.0**30 / (float((reach * scales).max()) + 384)))
     if excess.any():
-        finest = min(finest, np.log2(_LARGEST_CONSTANT_SUM / (2 * float(np.abs(excess).max()))))
+        # As if the multiplier were 2**30; most are larger.
+        finest = min(finest, np.log2(_LARGEST_CONSTANT_SUM / 4 / float(np.abs(excess).max())))
     largest = int(np.floor(finest))
     return range(largest, max(largest - _SHIFTS_TRIED, 0), -1)
 
@@ -179,18 +188,23 @@ def _steps(given: _Given, changing: NDArray[np.bool_]) -> _Steps:
     return _Steps(values - zero_point, begin[changing], low[changing], beyond[changing] - 1)
 
 
-def _multipliers(steps: _Steps, shift: int) -> Int64Array | None:
-    """For each output the middle of the interval of exact multipliers; None if one is empty."""
+def _multipliers(steps: _Steps, shift: int, changing: NDArray[np.bool_]) -> Int64Array | None:
+    """The middle of each output's interval of exact multipliers; None if one is empty.
+
+    Where one multiplier is exact for all, as with one scale for all weights, all have that one.
+    """
     # g(sum) >= value where sum * multiplier >= bound
     bound = ((steps.excess << shift) - (1 << (shift - 1))) << 32
     reached = _at_least(steps.begin, bound, steps.begin <= steps.high)
     not_reached = _below(steps.begin - 1, bound, steps.begin > steps.low)
     lowest = np.maximum(reached[0], not_reached[0]).max(axis=1, initial=0)
     highest = np.minimum(reached[1], not_reached[1]).min(axis=1, initial=_LARGEST_MULTIPLIER)
-    return None if np.any(lowest > highest) else (lowest + highest) >> 1
-
-
-_NO_MULTIPLIER = 2**62
+    if np.any(lowest > highest):
+        return None
+    if lowest.max(initial=0) <= highest.min(initial=_LARGEST_MULTIPLIER):
+        shared = (lowest.max(initial=0) + highest.min(initial=_LARGEST_MULTIPLIER)) >> 1
+        return np.full(len(changing), shared, np.int64)
+    return _spread((lowest + highest) >> 1, changing, _LARGEST_MULTIPLIER)
 
 
 def _at_least(

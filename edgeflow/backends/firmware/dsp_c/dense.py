@@ -21,6 +21,7 @@ from edgeflow.backends.firmware.packing import stored_bits
 from edgeflow.graph.ir import Graph, Node, OpKind
 
 _OUTPUTS = 4
+_WORD_BYTES = 4
 
 # By bits of a weight: the layer's function, and the file of its inner products.
 _FUNCTIONS = {
@@ -54,14 +55,15 @@ def _words(rows: NDArray[np.int8], bits: int) -> NDArray[np.int64]:
     return words.reshape(len(padded) // _OUTPUTS, 2, -1).transpose(0, 2, 1)
 
 
-def _constants(found: DenseOutputs) -> NDArray[np.int64]:
-    """Of every four outputs the biases, then the multipliers."""
-    padding = (0, -len(found.rows) % _OUTPUTS)
-    bias, multipliers = (
-        np.pad(values, padding).reshape(-1, _OUTPUTS)
-        for values in (wrapped(found.bias), found.multipliers)
-    )
-    return np.concatenate([bias, multipliers], axis=1)
+def _multipliers(found: DenseOutputs) -> NDArray[np.int64]:
+    """Those of all outputs, or the one that they share four times."""
+    if found.share_multiplier:
+        return np.repeat(found.multipliers[:1], _OUTPUTS)
+    return _in_fours(found.multipliers)
+
+
+def _in_fours(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.pad(values, (0, -len(values) % _OUTPUTS))
 
 
 def fully_connected(layer: LayerContext) -> RenderedLayer:
@@ -77,8 +79,9 @@ def fully_connected(layer: LayerContext) -> RenderedLayer:
     constants = (
         layer.constant("weights", CType.UINT32, _words(found.rows, bits), what),
         layer.constant(
-            "constants", CType.INT32, _constants(found), "biases and multipliers, four outputs each"
+            "bias", CType.INT32, _in_fours(wrapped(found.bias)), "bias, input zero point folded in"
         ),
+        layer.constant("multiplier", CType.INT32, _multipliers(found), "multipliers"),
     )
     call = KernelCall(
         function=function,
@@ -86,11 +89,13 @@ def fully_connected(layer: LayerContext) -> RenderedLayer:
         layer_type="edgeflow_dsp_fully_connected_layer",
         layer={
             "weights": Expression(constants[0].name),
-            "constants": Expression(constants[1].name),
+            "bias": Expression(constants[1].name),
             "inputs": padded_taps(inputs, bits),
             "outputs": outputs,
             "base": found.base,
             "shift": found.shift,
+            "multipliers": Expression(constants[2].name),
+            "multiplier_step": 0 if found.share_multiplier else _OUTPUTS * _WORD_BYTES,
             "given_inputs": inputs,
         },
         arguments=(

@@ -18,12 +18,14 @@
     ssat    \sum, #8, \sum
     .endm
 
-/* Stack: where the loop over inputs is entered, the inputs, base and shift, outputs to go. */
+/* Stack: where the loop over inputs is entered, the inputs, base and shift, outputs to go, the
+ * multipliers and their step. */
     .equ    ENTRY, 0
     .equ    INPUT, 4
     .equ    BASE, 8
     .equ    TO_GO, 16
-    .equ    MORE, 20
+    .equ    MULTIPLIERS, 20
+    .equ    MORE, 28
 
     .macro dense name
     .section .text.\name, "ax", %progbits
@@ -35,7 +37,8 @@
     dense_setup
     mov     r3, r1
     mov     lr, r2                      /* output */
-    ldm     r0, {r1, r4, r5, r6, r7, r8}    /* weights, constants, inputs, outputs, base, shift */
+    ldm     r0, {r1, r4, r5, r6, r7, r8}    /* weights, bias, inputs, outputs, base, shift */
+    ldrd    r9, r10, [r0, #24]
     add     r12, r3, r5, lsl #1         /* end of the inputs */
     rsb     r5, r5, #0
     ubfx    r5, r5, #1, #3              /* inputs to leave out, by two */
@@ -47,6 +50,8 @@
     stm     sp, {r2, r3}
     strd    r7, r8, [sp, #BASE]
     str     r6, [sp, #TO_GO]
+    str     r9, [sp, #MULTIPLIERS]
+    str     r10, [sp, #MULTIPLIERS + 4]
     mov     r0, r4
 .Lfour_outputs:
     ldm     r0!, {r4, r5, r6, r7}       /* biases */
@@ -68,7 +73,10 @@
     asr     r8, r8, #8
     sub     r10, r10, r11
     asr     r10, r10, #8
-    ldm     r0!, {r4, r5, r6, r7}       /* multipliers */
+    ldrd    r2, r3, [sp, #MULTIPLIERS]
+    ldm     r2, {r4, r5, r6, r7}
+    add     r2, r2, r3
+    str     r2, [sp, #MULTIPLIERS]
     ldrd    r2, r3, [sp, #BASE]
     requantize r9, r4
     requantize r8, r5

@@ -18,7 +18,9 @@ static inline void dense(const edgeflow_dsp_fully_connected_layer *layer,
     const uint32_t offset = (uint32_t)minus_zeros(input, words, 1);
     for (int32_t pair = 0; pair < (layer->outputs + 1) / 2; pair++) {
         const uint32_t *weights = layer->weights + pair / 2 * 2 * stored_words + pair % 2;
-        const int32_t *bias = layer->constants + pair / 2 * 8 + pair % 2 * 2;
+        const int32_t *bias = layer->bias + 2 * pair;
+        const int32_t *multipliers =
+            layer->multipliers + pair / 2 * (layer->multiplier_step / 4) + pair % 2 * 2;
         int32_t low = (int32_t)((uint32_t)bias[0] + offset);
         uint32_t both = 256u * ((uint32_t)bias[1] + offset) + (uint32_t)low;
         for (int32_t i = 0; i < words; i++) {
@@ -26,9 +28,9 @@ static inline void dense(const edgeflow_dsp_fully_connected_layer *layer,
             both = (uint32_t)edgeflow_dot_lanes(input[i], lanes, (int32_t)both);
             low = edgeflow_dot_lanes(input[i], low_bytes(lanes), low);
         }
-        *output++ = scaled(layer, low, bias[4]);
+        *output++ = scaled(layer, low, multipliers[0]);
         if (2 * pair + 1 < layer->outputs) {
-            *output++ = scaled(layer, (int32_t)(both - (uint32_t)low) >> 8, bias[5]);
+            *output++ = scaled(layer, (int32_t)(both - (uint32_t)low) >> 8, multipliers[1]);
         }
     }
 }

@@ -8,19 +8,22 @@
 
 /* Two outputs share a lane as in edgeflow_dsp_dot.h. Weights: for each four outputs and each four
  * inputs, the words of inputs 0 and 2 for outputs 0, 1 and for outputs 2, 3, then those of inputs
- * 1 and 3; of narrow weights, stored words for outputs 0, 1 and for outputs 2, 3 in turn. Constants:
- * for each four outputs their biases, the input zero point folded in, then their multipliers.
- * `inputs` and the constants' outputs are multiples of 4 (inputs of int2: of 8), padded with zeros.
+ * 1 and 3; of narrow weights, stored words for outputs 0, 1 and for outputs 2, 3 in turn. Biases
+ * have the input zero point folded in. Multipliers step from four outputs to the next; the step is 0
+ * where all outputs share theirs. `inputs` and the constants' outputs are multiples of 4 (inputs of
+ * int2: of 8), padded with zeros.
  *
  * An output is saturate((base + sum * multiplier / 2^32) >> shift), the product rounded down. The
  * assembler knows the order of the fields. */
 typedef struct {
     const uint32_t *weights;
-    const int32_t *constants;
+    const int32_t *bias;
     int32_t inputs;
     int32_t outputs;
     int32_t base;
     int32_t shift;
+    const int32_t *multipliers;
+    int32_t multiplier_step; /* bytes */
     int32_t given_inputs; /* less what `inputs` is padded by */
 } edgeflow_dsp_fully_connected_layer;
 
