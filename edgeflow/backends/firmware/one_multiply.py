@@ -3,11 +3,13 @@
 The graph scales the sums of FULLY_CONNECTED in double and rounds once: a step function of at most
 256 steps. So is
 
-    g(sum) = (base + ((sum * multiplier) >> 32)) >> shift
+    g(sum) = (base + ((2**sum_shift * sum * multiplier) >> 32)) >> shift
 
 and two step functions are equal where their steps begin at the same sums. For a given shift each
 step is a pair of linear inequalities in the multiplier, so that the exact multipliers form an
 interval, which is computed here without a search.
+
+Sums of narrow weights are small and their scales large; a sum shift makes room for them.
 """
 
 from __future__ import annotations
@@ -36,9 +38,9 @@ class DenseOutputs:
     """A layer's outputs: int8 weights [outputs, inputs] and how their sums become int8.
 
     `bias` has the input zero point folded in; `low` and `high` bound the sums, bias included, over
-    all inputs. The output is saturate_int8((base + ((sum * multiplier) >> 32)) >> shift), clamped
-    to `range` where that is narrower than int8. Multipliers are 0 to 2**31 - 1, the shift is 1 or
-    more, and nothing overflows int32 before the saturation.
+    all inputs. The output is saturate_int8((base + ((2**sum_shift * sum * multiplier) >> 32)) >>
+    shift), clamped to `range` where that is narrower than int8. Multipliers are 0 to 2**31 - 1, the
+    shift is 1 or more, and nothing overflows int32 before the saturation.
     """
 
     rows: NDArray[np.int8]
@@ -81,7 +83,7 @@ class _Given:
         return np.clip(scaled, self.values.range.minimum, self.values.range.maximum)
 
 
-def dense_outputs(graph: Graph, node: Node) -> DenseOutputs | None:
+def dense_outputs(graph: Graph, node: Node, sum_shift: int = 0) -> DenseOutputs | None:
     """The outputs of a FULLY_CONNECTED; None if no such form of it is exact.
 
     An output that cannot change, as that of a dead filter, gets weights of zero and a bias that
@@ -93,14 +95,16 @@ def dense_outputs(graph: Graph, node: Node) -> DenseOutputs | None:
     zero_point = given.values.output_zero_point
     excess = np.where(changing, 0, ends[0] - zero_point)
     steps = _steps(given, changing)
-    for shift in _shifts(given, changing, excess):
-        multipliers = _multipliers(steps, shift, changing)
-        if multipliers is None or np.any(
-            np.abs(excess << shift) << 32 > _LARGEST_CONSTANT_SUM * multipliers
-        ):
+    for shift in _shifts(given, changing, excess, sum_shift):
+        multipliers = _multipliers(steps, shift, sum_shift, changing)
+        if multipliers is None:
             continue
-        # The least sum whose product, rounded down, is the excess.
-        still = -((-(excess << shift) << 32) // multipliers)
+        # The least sum whose product, rounded down, is the excess or more.
+        still = -((-(excess << shift) << 32) // np.maximum(multipliers << sum_shift, 1))
+        base = (zero_point << shift) + (1 << (shift - 1))
+        outputs = (base + (((still << sum_shift) * multipliers) >> 32)) >> shift
+        if np.any(np.abs(still) > _LARGEST_CONSTANT_SUM) or np.any(outputs != zero_point + excess):
+            continue
         return DenseOutputs(
             rows=np.where(changing[:, None], given.rows, np.int8(0)),
             bias=np.where(changing, given.bias, still),
@@ -108,7 +112,7 @@ def dense_outputs(graph: Graph, node: Node) -> DenseOutputs | None:
             high=np.where(changing, given.high, still),
             multipliers=multipliers,
             shift=shift,
-            base=(zero_point << shift) + (1 << (shift - 1)),
+            base=base,
             range=given.values.range,
         )
     return None
@@ -140,10 +144,12 @@ def _spread(values: Int64Array, where: NDArray[np.bool_], otherwise: int) -> Int
     return result
 
 
-def _shifts(given: _Given, changing: NDArray[np.bool_], excess: Int64Array) -> range:
+def _shifts(
+    given: _Given, changing: NDArray[np.bool_], excess: Int64Array, sum_shift: int
+) -> range:
     """The shifts to try, finest first: multipliers and scaled sums must fit 32 bits."""
-    reach = np.maximum(np.abs(given.low), np.abs(given.high))[changing]
-    scales = given.scales[changing]
+    reach = np.maximum(np.abs(given.low), np.abs(given.high))[changing] << sum_shift
+    scales = given.scales[changing] / 2**sum_shift
     finest = float(_LARGEST_SHIFT)
     if len(scales):
         finest = min(finest, np.log2(2.0**31 / scales.max()) - 32)
@@ -188,15 +194,18 @@ def _steps(given: _Given, changing: NDArray[np.bool_]) -> _Steps:
     return _Steps(values - zero_point, begin[changing], low[changing], beyond[changing] - 1)
 
 
-def _multipliers(steps: _Steps, shift: int, changing: NDArray[np.bool_]) -> Int64Array | None:
+def _multipliers(
+    steps: _Steps, shift: int, sum_shift: int, changing: NDArray[np.bool_]
+) -> Int64Array | None:
     """The middle of each output's interval of exact multipliers; None if one is empty.
 
     Where one multiplier is exact for all, as with one scale for all weights, all have that one.
     """
     # g(sum) >= value where sum * multiplier >= bound
     bound = ((steps.excess << shift) - (1 << (shift - 1))) << 32
-    reached = _at_least(steps.begin, bound, steps.begin <= steps.high)
-    not_reached = _below(steps.begin - 1, bound, steps.begin > steps.low)
+    begin, before = steps.begin << sum_shift, (steps.begin - 1) << sum_shift
+    reached = _at_least(begin, bound, steps.begin <= steps.high)
+    not_reached = _below(before, bound, steps.begin > steps.low)
     lowest = np.maximum(reached[0], not_reached[0]).max(axis=1, initial=0)
     highest = np.minimum(reached[1], not_reached[1]).min(axis=1, initial=_LARGEST_MULTIPLIER)
     if np.any(lowest > highest):
@@ -204,7 +213,7 @@ def _multipliers(steps: _Steps, shift: int, changing: NDArray[np.bool_]) -> Int6
     if lowest.max(initial=0) <= highest.min(initial=_LARGEST_MULTIPLIER):
         shared = (lowest.max(initial=0) + highest.min(initial=_LARGEST_MULTIPLIER)) >> 1
         return np.full(len(changing), shared, np.int64)
-    return _spread((lowest + highest) >> 1, changing, _LARGEST_MULTIPLIER)
+    return _spread((lowest + highest) >> 1, changing, _LARGEST_MULTIPLIER >> sum_shift)
 
 
 def _at_least(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from edgeflow.backends.firmware import portable_c
 from edgeflow.backends.firmware.c_text import CType, Expression, Value
 from edgeflow.backends.firmware.dsp_c.clamping import narrow_range
-from edgeflow.backends.firmware.dsp_c.scaling import Channels, channels
+from edgeflow.backends.firmware.dsp_c.scaling import Channels, channels, narrow_channels
 from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
 from edgeflow.backends.firmware.packing import stored_bits, stored_zero
 from edgeflow.backends.firmware.portable_c.channelwise import (
@@ -23,6 +23,9 @@ _TAPS_PER_WORD_PAIR = 4
 
 # The assembler takes the shift from the lowest byte.
 _SHIFT_BITS = 8
+
+# Kernels of narrow weights multiply sums by 2**this before they scale them.
+SUM_SHIFTS = {8: 0, 4: 4, 2: 6}
 
 # How the inner products of a width are called.
 _DOT = {8: "", 4: "int4_", 2: "int2_"}
@@ -73,11 +76,12 @@ def fits_words(low: NDArray[np.int64], high: NDArray[np.int64]) -> bool:
 
 def fast_channels(graph: Graph, node: Node) -> Channels | None:
     """The channels of a layer for which the kernel is exact, whatever the input; else None."""
-    found = channels(graph, node)
+    bits = stored_bits(graph.tensors[node.inputs[1]])
+    found = channels(graph, node) if bits == 8 else narrow_channels(graph, node, SUM_SHIFTS[bits])
     if found is None or not fits_words(found.low, found.high):
         return None
     # Fields without sign always fit their lanes.
-    if stored_bits(graph.tensors[node.inputs[1]]) == 8 and not fits_lanes(found.rows):
+    if bits == 8 and not fits_lanes(found.rows):
         return None
     return found if found.packs(_SHIFT_BITS) else None
 

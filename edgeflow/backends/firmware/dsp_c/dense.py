@@ -9,6 +9,7 @@ from edgeflow.backends.firmware import portable_c
 from edgeflow.backends.firmware.c_text import CType, Expression
 from edgeflow.backends.firmware.dsp_c.clamping import narrow_range
 from edgeflow.backends.firmware.dsp_c.convolution import (
+    SUM_SHIFTS,
     fits_lanes,
     fits_words,
     padded_taps,
@@ -33,11 +34,11 @@ _FUNCTIONS = {
 
 def _fast_outputs(graph: Graph, node: Node) -> DenseOutputs | None:
     """The outputs of a layer for which the kernel is exact, whatever the input; else None."""
-    found = dense_outputs(graph, node)
+    bits = stored_bits(graph.tensors[node.inputs[1]])
+    found = dense_outputs(graph, node, SUM_SHIFTS[bits])
     if found is None or not fits_words(found.low, found.high):
         return None
-    narrow = stored_bits(graph.tensors[node.inputs[1]]) < 8
-    return found if narrow or fits_lanes(found.rows) else None
+    return found if bits < 8 or fits_lanes(found.rows) else None
 
 
 def vector_bytes(graph: Graph, node: Node) -> int:

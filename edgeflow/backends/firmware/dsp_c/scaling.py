@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,10 @@ from edgeflow.graph.ir import Graph, Node, OpKind
 from edgeflow.graph.requantize import conv_requantization
 
 _CONSTANT_MULTIPLIER, _CONSTANT_SHIFT = 2**30, 1
+
+# Of `edgeflow_dsp_narrow_rescale`: base and product stay below 2**31 with it.
+_LARGEST_NARROW_SHIFT = 22
+_TWO_ROUNDINGS = 32
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,31 @@ def scale(multiplier: int, right_shift: int, zero_point: int, reach: int) -> Sca
 
 
 def channels(graph: Graph, node: Node) -> Channels | None:
-    """The channels of a convolution; None where one of them has no exact short form.
+    """The channels of a convolution; None where one of them has no exact short form."""
+    found = _settled(graph, node)
+    zero_point = conv_requantization(graph, node).output_zero_point
+    reach = np.maximum(np.abs(found.low), np.abs(found.high))
+    scales = [
+        scale(int(m), int(s), zero_point, int(r))
+        for m, s, r in zip(found.multipliers, found.shifts, reach, strict=True)
+    ]
+    return found if all(scales) else None
+
+
+def narrow_channels(graph: Graph, node: Node, sum_shift: int) -> Channels | None:
+    """The same for `edgeflow_dsp_narrow_rescale`: shifts are its `scaling`."""
+    found = _settled(graph, node)
+    reach = np.maximum(np.abs(found.low), np.abs(found.high))
+    shifts = found.shifts + sum_shift
+    if np.any(shifts < 1) or np.any(shifts > _LARGEST_NARROW_SHIFT):
+        return None
+    if np.any(reach << sum_shift >= 2**30):
+        return None
+    return replace(found, shifts=shifts + np.where(found.shifts >= 1, _TWO_ROUNDINGS, 0))
+
+
+def _settled(graph: Graph, node: Node) -> Channels:
+    """The channels with numbers that suit every kernel.
 
     A channel whose output cannot change, as with the tiny scales of dead filters, gets weights of
     zero and small numbers that give the same output.
@@ -80,7 +108,7 @@ def channels(graph: Graph, node: Node) -> Channels | None:
     constant = saturated[0] == saturated[1]
     # t = bias / 2 and output = t / 2, both without rounding
     bias = np.where(constant, 4 * saturated[0], given.bias)
-    found = Channels(
+    return Channels(
         rows=np.where(constant[:, None], np.int8(0), given.rows),
         bias=bias,
         low=np.where(constant, bias, given.low),
@@ -88,12 +116,6 @@ def channels(graph: Graph, node: Node) -> Channels | None:
         multipliers=np.where(constant, _CONSTANT_MULTIPLIER, given.multipliers),
         shifts=np.where(constant, _CONSTANT_SHIFT, given.shifts),
     )
-    reach = np.maximum(np.abs(found.low), np.abs(found.high))
-    scales = [
-        scale(int(m), int(s), zero_point, int(r))
-        for m, s, r in zip(found.multipliers, found.shifts, reach, strict=True)
-    ]
-    return found if all(scales) else None
 
 
 def _scaled(sums: NDArray[np.int64], given: Channels) -> NDArray[np.int64]:

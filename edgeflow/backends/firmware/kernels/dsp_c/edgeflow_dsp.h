@@ -247,4 +247,25 @@ static inline int32_t edgeflow_dsp_rescale(int32_t sum, const edgeflow_dsp_scale
     return edgeflow_saturate_int8(scaled >> to->shift);
 }
 
+/* An int32 accumulator of narrow weights to int8, equal to the above or, where the shift would be 0 or
+ * to the left, to round(sum * multiplier / 2^(31 + shift)) + zero point with ties upwards.
+ *
+ * `scaling` is the shift to the right plus k, plus 32 where rounding is in two steps; `doubled_base`
+ * is 2 * zero point + 1 and |sum| < 2^(30 - k). All is computed 2^k times finer, the product rounded
+ * down. The first of two roundings, which is half as coarse as the last bit before the shift, moves
+ * ties by 2^(k - 1), away from zero. */
+static inline int8_t edgeflow_dsp_narrow_rescale(int32_t sum, int32_t k, int32_t multiplier,
+                                                 int32_t scaling, int32_t doubled_base)
+{
+    const int32_t shift = scaling & 31;
+    int32_t base = doubled_base * ((int32_t)1 << (shift - 1));
+    if (scaling & 32) {
+        const int32_t tie = (int32_t)1 << (k - 1);
+        base += sum < 0 ? -tie : tie;
+    }
+    const int64_t finer = sum * ((int32_t)1 << (k + 1));
+    const int32_t scaled = base + (int32_t)((finer * multiplier) >> 32);
+    return (int8_t)edgeflow_saturate_int8(scaled >> shift);
+}
+
 #endif

@@ -34,6 +34,13 @@
     add     r10, r6, r7, lsl #8
     .endm
 
+    .macro dense_separate
+    sub     r8, r8, r9
+    asr     r8, r8, #8
+    sub     r10, r10, r11
+    asr     r10, r10, #8
+    .endm
+
     dense   edgeflow_dsp_dense
 
 #endif

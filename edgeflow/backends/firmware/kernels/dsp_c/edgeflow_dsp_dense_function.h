@@ -7,6 +7,8 @@
  *   dense_setup                 before all: may push MORE_DENSE bytes
  *   dense_start                 r8 to r11 from the biases r4 to r7: of each pair of outputs 256 times
  *                               the odd one's plus the even one's, then the even one's
+ *   dense_separate              r8 to r11 from such sums to the sums of outputs 1, 0, 3, 2, each times
+ *                               2^sum shift
  */
     .syntax unified
     .thumb
@@ -69,10 +71,7 @@
     cmp     r0, r12
     bne     .Linputs
     pop     {r0}
-    sub     r8, r8, r9
-    asr     r8, r8, #8
-    sub     r10, r10, r11
-    asr     r10, r10, #8
+    dense_separate
     ldrd    r2, r3, [sp, #MULTIPLIERS]
     ldm     r2, {r4, r5, r6, r7}
     add     r2, r2, r3

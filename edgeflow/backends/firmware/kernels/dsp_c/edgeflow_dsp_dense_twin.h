@@ -6,7 +6,8 @@
 static int8_t scaled(const edgeflow_dsp_fully_connected_layer *layer, int32_t sum,
                      int32_t multiplier)
 {
-    const int32_t product = (int32_t)(((int64_t)sum * multiplier) >> 32);
+    const int64_t shifted = sum * ((int32_t)1 << SUM_SHIFT);
+    const int32_t product = (int32_t)((shifted * multiplier) >> 32);
     return (int8_t)edgeflow_saturate_int8((layer->base + product) >> layer->shift);
 }
 

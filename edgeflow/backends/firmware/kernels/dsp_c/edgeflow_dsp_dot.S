@@ -41,6 +41,48 @@
     one_product r3, r6
     .endm
 
+/* As edgeflow_dsp_rescale; the shift is in the lowest byte of r4. */
+    .macro requantize sum, multiplier
+    add     r5, r0, \sum, asr #31
+    lsl     \sum, \sum, #1
+    smmlar  \sum, \sum, \multiplier, r5
+    asr     \sum, \sum, r4
+    ssat    \sum, #8, \sum
+    .endm
+
+    .macro requantize_256 sum, multiplier
+    add     r5, r0, \sum, asr #31
+    asr     \sum, \sum, #7
+    smmlar  \sum, \sum, \multiplier, r5
+    asr     \sum, \sum, r4
+    ssat    \sum, #8, \sum
+    .endm
+
+    .macro three_even
+    ldr     r3, [sp, #CHANNELS]
+    ldrd    r4, r2, [r3], #8
+    load_base BASE
+    .endm
+
+    .macro three_odd
+    ldrd    r4, r2, [r3], #8
+    str     r3, [sp, #CHANNELS]
+    load_base BASE
+    .endm
+
+    .macro three_next
+    mov     r0, r3
+    .endm
+
+    .macro one_even
+    ldrd    r4, r2, [r11], #8
+    load_base ONE_BASE
+    .endm
+
+    .macro one_odd
+    one_even
+    .endm
+
     .macro three_setup
     .endm
 

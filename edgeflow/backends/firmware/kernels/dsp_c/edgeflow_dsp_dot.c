@@ -5,6 +5,7 @@
 
 #define WEIGHT_BITS 8
 #define STORED_ZERO 0
+#define SUM_SHIFT 0
 #include "edgeflow_dsp_dot_twin.h"
 
 void edgeflow_dsp_one_pixel(const edgeflow_dsp_dot *dot, const edgeflow_word *pixel,

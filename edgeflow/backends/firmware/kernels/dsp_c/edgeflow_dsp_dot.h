@@ -28,7 +28,7 @@ typedef void edgeflow_dsp_pixels(const edgeflow_dsp_dot *dot, const edgeflow_wor
  *
  * Two constants for each channel, an even number of them: 256 times the bias, the input zero point
  * folded in, plus the shift; and the multiplier. `base` is 2 * output zero point + 1: see
- * edgeflow_dsp_rescale. The assembler knows the order of the fields. */
+ * edgeflow_dsp_rescale. With narrow weights the shift stands for edgeflow_dsp_narrow_rescale. The assembler knows the order of the fields. */
 struct edgeflow_dsp_dot {
     const uint32_t *weights;
     const int32_t *channels;

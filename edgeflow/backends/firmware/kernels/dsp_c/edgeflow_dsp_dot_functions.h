@@ -10,27 +10,15 @@
  *   three_start, one_start              the accumulators of a pair, from r7 = 256 * bias of channel 1
  *                                       and r10 = bias of channel 0
  *   three_end                           compares the pixels in r0 with their end
+ *   three_even, three_odd               the scale of a channel: r2 multiplier, r4 shift, r0 base
+ *   one_even, one_odd                   the same from r11 on
+ *   three_next                          r0 from the channels of a pair to those of the next
+ *   requantize, requantize_256          a sum, or 256 times a sum, to int8
+ *
+ * What stands after a comparison keeps the flags.
  */
     .syntax unified
     .thumb
-
-/* Sum of channel 0 to int8 as edgeflow_dsp_rescale; r0 base, r4 shift in the low byte. */
-    .macro requantize sum, multiplier
-    add     r5, r0, \sum, asr #31
-    lsl     \sum, \sum, #1
-    smmlar  \sum, \sum, \multiplier, r5
-    asr     \sum, \sum, r4
-    ssat    \sum, #8, \sum
-    .endm
-
-/* The same from 256 times the sum. */
-    .macro requantize_256 sum, multiplier
-    add     r5, r0, \sum, asr #31
-    asr     \sum, \sum, #7
-    smmlar  \sum, \sum, \multiplier, r5
-    asr     \sum, \sum, r4
-    ssat    \sum, #8, \sum
-    .endm
 
 /* r0 the base for the shift in r4's low byte, from 2 * zero point + 1 at [sp + offset]. */
     .macro load_base offset
@@ -100,13 +88,11 @@
     three_end
     bne     .Lthree_taps
 
-    ldr     r3, [sp, #CHANNELS]
     ldrd    r6, lr, [sp, #OUTPUT]
     sub     r7, r7, r10
     sub     r8, r8, r11
     sub     r9, r9, r12
-    ldrd    r4, r2, [r3], #8            /* shift in the low byte, multiplier */
-    load_base BASE
+    three_even
     requantize r10, r2
     strb    r10, [r6]
     requantize r11, r2
@@ -117,10 +103,8 @@
     subs    r2, r2, #2
     str     r2, [sp, #TO_GO]
     bmi     .Lthree_done
-    ldrd    r4, r2, [r3], #8
-    str     r3, [sp, #CHANNELS]
     add     r6, r6, #1
-    load_base BASE
+    three_odd
     requantize_256 r7, r2
     strb    r7, [r6]
     requantize_256 r8, r2
@@ -129,7 +113,7 @@
     strb    r9, [r6, lr, lsl #1]
     add     r6, r6, #1
     str     r6, [sp, #OUTPUT]
-    mov     r0, r3
+    three_next
     bne     .Lthree_pair                /* the flags are those of the outputs to go */
 .Lthree_done:
     add     sp, sp, #MORE + MORE_THREE
@@ -183,14 +167,12 @@
     bne     .Lone_taps
 
     sub     r7, r7, r10
-    ldrd    r4, r2, [r11], #8
-    load_base ONE_BASE
+    one_even
     requantize r10, r2
     strb    r10, [r9], #1
     subs    r12, r12, #2
     bmi     .Lone_done
-    ldrd    r4, r2, [r11], #8
-    load_base ONE_BASE
+    one_odd
     requantize_256 r7, r2
     strb    r7, [r9], #1
     bne     .Lone_pair

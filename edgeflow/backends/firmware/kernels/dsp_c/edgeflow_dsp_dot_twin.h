@@ -22,21 +22,29 @@ static inline sums dot_products(const uint32_t *weights, const edgeflow_word *pi
     return result;
 }
 
+static inline int8_t rescaled(const edgeflow_dsp_dot *dot, int32_t sum, int32_t shift,
+                              int32_t multiplier)
+{
+#if WEIGHT_BITS == 8
+    const edgeflow_dsp_scale scale = {multiplier, dot->base * ((int32_t)1 << (shift - 1)), shift};
+    return (int8_t)edgeflow_dsp_rescale(sum, &scale);
+#else
+    return edgeflow_dsp_narrow_rescale(sum, SUM_SHIFT, multiplier, shift, dot->base);
+#endif
+}
+
 static inline void pixels(const edgeflow_dsp_dot *dot, const edgeflow_word *interleaved,
                           int32_t count, int8_t *output)
 {
     const int32_t stored_words = dot->taps * WEIGHT_BITS / 16;
     for (int32_t channel = 0; channel < dot->outputs; channel++) {
         const int32_t *constants = dot->channels + 2 * channel;
-        const int32_t shift = constants[0] & 0xFF;
-        const edgeflow_dsp_scale scale = {constants[1],
-                                          dot->base * ((int32_t)1 << (shift - 1)), shift};
         for (int32_t pixel = 0; pixel < count; pixel++) {
             const sums both = dot_products(dot->weights + channel / 2 * stored_words,
                                            interleaved + pixel, count, dot->taps / 2,
                                            dot->channels + channel / 2 * 4);
             output[pixel * dot->outputs + channel] =
-                (int8_t)edgeflow_dsp_rescale(both.channel[channel % 2], &scale);
+                rescaled(dot, both.channel[channel % 2], constants[0] & 0xFF, constants[1]);
         }
     }
 }

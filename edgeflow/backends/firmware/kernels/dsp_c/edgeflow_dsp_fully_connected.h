@@ -13,8 +13,8 @@
  * where all outputs share theirs. `inputs` and the constants' outputs are multiples of 4 (inputs of
  * int2: of 8), padded with zeros.
  *
- * An output is saturate((base + sum * multiplier / 2^32) >> shift), the product rounded down. The
- * assembler knows the order of the fields. */
+ * An output is saturate((base + 2^k * sum * multiplier / 2^32) >> shift), the product rounded down
+ * and k 0, 4 or 6 for weights of 8, 4 or 2 bits. The assembler knows the order of the fields. */
 typedef struct {
     const uint32_t *weights;
     const int32_t *bias;

@@ -3,6 +3,7 @@
 
     .equ    FIELDS, 0x03030303
     .equ    NOT_MINUS_ZEROS, 0x00010001
+    .equ    SUM_SHIFT, 6
     .equ    BLOCK_INPUTS, 8
     .equ    BLOCK_BYTES, 140
 

@@ -5,6 +5,7 @@
 
 #define WEIGHT_BITS 2
 #define STORED_ZERO 2
+#define SUM_SHIFT 6
 #include "edgeflow_dsp_dense_twin.h"
 
 void edgeflow_dsp_int2_dense(const edgeflow_dsp_fully_connected_layer *layer,

@@ -5,6 +5,7 @@
 
     .equ    FIELDS, 0x03030303
     .equ    NOT_MINUS_ZEROS, 0x00010001
+    .equ    SUM_SHIFT, 6
     .equ    BLOCK_TAPS, 8
     .equ    THREE_BYTES, 140
     .equ    ONE_BYTES, 76

@@ -3,6 +3,7 @@
 
     .equ    FIELDS, 0x0F0F0F0F
     .equ    NOT_MINUS_ZEROS, 0x00070007
+    .equ    SUM_SHIFT, 4
     .equ    BLOCK_INPUTS, 4
     .equ    BLOCK_BYTES, 72
 

@@ -5,6 +5,7 @@
 
 #define WEIGHT_BITS 4
 #define STORED_ZERO 8
+#define SUM_SHIFT 4
 #include "edgeflow_dsp_dense_twin.h"
 
 void edgeflow_dsp_int4_dense(const edgeflow_dsp_fully_connected_layer *layer,

@@ -5,6 +5,7 @@
 
     .equ    FIELDS, 0x0F0F0F0F
     .equ    NOT_MINUS_ZEROS, 0x00070007
+    .equ    SUM_SHIFT, 4
     .equ    BLOCK_TAPS, 4
     .equ    THREE_BYTES, 72
     .equ    ONE_BYTES, 40

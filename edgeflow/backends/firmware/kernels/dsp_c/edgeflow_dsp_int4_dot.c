@@ -5,6 +5,7 @@
 
 #define WEIGHT_BITS 4
 #define STORED_ZERO 8
+#define SUM_SHIFT 4
 #include "edgeflow_dsp_dot_twin.h"
 
 void edgeflow_dsp_int4_one_pixel(const edgeflow_dsp_dot *dot, const edgeflow_word *pixel,

@@ -1,6 +1,5 @@
 /* What dense layers of int4 and of int2 weights have in common; edgeflow_dsp_narrow_dot.h says how
- * such weights are stored. The file that includes this one defines FIELDS, the mask, and
- * NOT_MINUS_ZEROS, the complement of two lanes of minus 8 or 2. */
+ * such weights are stored and what the file that includes this one defines. */
 #include "edgeflow_dsp_dense_function.h"
 
     .equ    MORE_DENSE, 4
@@ -52,4 +51,13 @@
     add     r8, r9, r5, lsl #8
     add     r10, r11, r7, lsl #8
     mov     r7, #FIELDS
+    .endm
+
+    .macro dense_separate
+    sub     r8, r8, r9
+    asr     r8, r8, #8 - SUM_SHIFT
+    lsl     r9, r9, #SUM_SHIFT
+    sub     r10, r10, r11
+    asr     r10, r10, #8 - SUM_SHIFT
+    lsl     r11, r11, #SUM_SHIFT
     .endm

@@ -3,7 +3,8 @@
  * Weights are stored as w + 8 or w + 2, so that one mask takes the bytes of two lanes out of a word.
  * What the 8 or 2 contribute is the same for all channels: the accumulators of a pixel begin with
  * minus that many times the sum of its inputs. The file that includes this one defines FIELDS, the
- * mask, and NOT_MINUS_ZEROS, the complement of two lanes of minus 8 or 2.
+ * mask, NOT_MINUS_ZEROS, the complement of two lanes of minus 8 or 2, and SUM_SHIFT: sums of narrow
+ * weights are small and their scales large, so that sums are multiplied by 2^SUM_SHIFT first.
  */
 #include "edgeflow_dsp_dot_functions.h"
 
@@ -27,6 +28,62 @@
     smlad   r7, \input, r6, r7
     uxtb16  r6, r6
     smlad   r10, \input, r6, r10
+    .endm
+
+/* edgeflow_dsp_narrow_rescale; r3 is what is taken off the base below zero, negative. */
+    .macro requantize sum, multiplier
+    and     r5, r3, \sum, asr #31
+    add     r5, r5, r0
+    lsl     \sum, \sum, #1 + SUM_SHIFT
+    smmla   \sum, \sum, \multiplier, r5
+    asr     \sum, \sum, r4
+    ssat    \sum, #8, \sum
+    .endm
+
+    .macro requantize_256 sum, multiplier
+    and     r5, r3, \sum, asr #31
+    add     r5, r5, r0
+    asr     \sum, \sum, #7 - SUM_SHIFT
+    smmla   \sum, \sum, \multiplier, r5
+    asr     \sum, \sum, r4
+    ssat    \sum, #8, \sum
+    .endm
+
+/* r4 is bias, shift and whether to round twice; r0 and r3 for it, and the shift alone in r4. */
+    .macro scale base
+    ubfx    r3, r4, #5, #1
+    and     r4, r4, #31
+    load_base \base
+    add     r0, r0, r3, lsl #SUM_SHIFT - 1
+    rsb     r3, r3, #0
+    lsl     r3, r3, #SUM_SHIFT
+    .endm
+
+    .macro three_even
+    ldr     r3, [sp, #CHANNELS]
+    ldrd    r4, r2, [r3]
+    scale   BASE
+    .endm
+
+    .macro three_odd
+    ldr     r3, [sp, #CHANNELS]
+    ldrd    r4, r2, [r3, #8]
+    add     r3, r3, #16
+    str     r3, [sp, #CHANNELS]
+    scale   BASE
+    .endm
+
+    .macro three_next
+    ldr     r0, [sp, #CHANNELS]
+    .endm
+
+    .macro one_even
+    ldrd    r4, r2, [r11], #8
+    scale   ONE_BASE
+    .endm
+
+    .macro one_odd
+    one_even
     .endm
 
 /* r0 to r2 are the arguments; the offsets of three pixels go to the stack. */

@@ -1,6 +1,6 @@
 /* Weights as edgeflow_dsp_dot.h and edgeflow_dsp_fully_connected.h store them, read in C for one
- * width. The file that includes this one defines WEIGHT_BITS and STORED_ZERO, which is added to each
- * stored weight. */
+ * width. The file that includes this one defines WEIGHT_BITS, STORED_ZERO, which is added to each
+ * stored weight, and SUM_SHIFT: sums are requantized as 2^SUM_SHIFT times themselves. */
 #include "edgeflow_dsp.h"
 
 /* Word i of two taps of both channels; stored words are `step` apart. */
