@@ -133,7 +133,9 @@ def plane_bytes(graph: Graph, node: Node) -> int:
     """The plane, the taps of a channel where the kernel wants them wide, unpacked weights."""
     if fast_channels(graph, node) is None:
         return portable_c.scratch_bytes(graph, node)
-    return plane_of(graph, node).bytes + filter_bytes(graph, node)
+    channels_out = graph.tensors[node.outputs[0]].shape[3]
+    spread = channels_out * math.prod(_extent(graph, node))
+    return plane_of(graph, node).bytes + filter_bytes(graph, node, spread)
 
 
 def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:

@@ -168,7 +168,7 @@ def is_pointwise(graph: Graph, node: Node) -> bool:
 def scratch_bytes(graph: Graph, node: Node) -> int:
     """Working memory of a kernel: `edgeflow_conv_2d` gathers the inputs of one output pixel."""
     if node.kind is OpKind.DEPTHWISE_CONV_2D:
-        return filter_bytes(graph, node)
+        return filter_bytes(graph, node, int(np.prod(graph.tensors[node.inputs[1]].shape)))
     if node.kind is not OpKind.CONV_2D or is_pointwise(graph, node):
         return 0
     return int(np.prod(graph.tensors[node.inputs[1]].shape[1:]))

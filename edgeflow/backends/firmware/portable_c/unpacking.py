@@ -5,7 +5,6 @@ For depthwise convolutions, which have few weights and read each of them at ever
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,11 +25,10 @@ class FilterInMemory:
     calls: tuple[KernelCall, ...]
 
 
-def filter_bytes(graph: Graph, node: Node) -> int:
-    """Working memory for the node's weights as int8; 0 where flash holds them so."""
-    weights = graph.tensors[node.inputs[1]]
-    bits = stored_bits(weights)
-    return 0 if bits == 8 else unpacked_bytes(math.prod(weights.shape), bits)
+def filter_bytes(graph: Graph, node: Node, count: int) -> int:
+    """Working memory for the node's weights, `count` as int8; 0 where flash holds them so."""
+    bits = stored_bits(graph.tensors[node.inputs[1]])
+    return 0 if bits == 8 else unpacked_bytes(count, bits)
 
 
 def filter_in_memory(
