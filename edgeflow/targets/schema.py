@@ -28,6 +28,7 @@ class KernelSet(StrEnum):
 
     PORTABLE_C = "portable-c"
     DSP_C = "dsp-c"
+    MVE_C = "mve-c"
 
 
 class RunnerKind(StrEnum):

@@ -122,7 +122,7 @@ def library(kernel_set: KernelSet) -> KernelLibrary:
     Raises:
         UnknownNameError: this version has no kernels of that name.
     """
-    from edgeflow.backends.firmware import dsp_c, portable_c
+    from edgeflow.backends.firmware import dsp_c, mve_c, portable_c
 
     libraries: Mapping[KernelSet, KernelLibrary] = MappingProxyType(
         {
@@ -138,6 +138,13 @@ def library(kernel_set: KernelSet) -> KernelLibrary:
                 renderers=dsp_c.RENDERERS,
                 scratch_bytes=dsp_c.scratch_bytes,
                 overlap_bytes=dsp_c.overlap_bytes,
+            ),
+            KernelSet.MVE_C: KernelLibrary(
+                name=KernelSet.MVE_C,
+                folders=("mve_c", "dsp_c", "portable_c"),
+                renderers=mve_c.RENDERERS,
+                scratch_bytes=mve_c.scratch_bytes,
+                overlap_bytes=mve_c.overlap_bytes,
             ),
         }
     )

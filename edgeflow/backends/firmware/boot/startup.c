@@ -12,9 +12,20 @@ extern uint32_t edgeflow_bss_start[], edgeflow_bss_end[];
 /* The last fault, for a debugger: read it after the core has stopped in edgeflow_halt. */
 volatile struct edgeflow_fault edgeflow_fault_record;
 
+/* The vector registers belong to coprocessors 10 and 11, which are off after reset. */
+static inline void enable_vectors(void)
+{
+#if defined(__ARM_FEATURE_MVE)
+    volatile uint32_t *coprocessor_access = (volatile uint32_t *)0xE000ED88u;
+    *coprocessor_access |= 0xFu << 20;
+    __asm__ volatile("dsb\n\tisb" ::: "memory");
+#endif
+}
+
 /* The linker script aligns every bound to 4 bytes, so both loops go by words. */
 void edgeflow_reset(void)
 {
+    enable_vectors();
     const uint32_t *from = edgeflow_data_load;
     for (volatile uint32_t *to = edgeflow_data_start; to < edgeflow_data_end; ++to)
         *to = *from++;

@@ -1,0 +1,46 @@
+#include "edgeflow_mve_dot.h"
+
+void edgeflow_mve_pixels(const edgeflow_mve_dot *dot, const int8_t *pixels, int32_t step,
+                         int32_t count, int8_t *output)
+{
+    const int32_t triples = count / 3;
+    const int32_t singles = count - 3 * triples;
+    if (triples > 0) {
+        edgeflow_mve_triples(dot, pixels, step, triples, output);
+    }
+    if (singles > 0) {
+        edgeflow_mve_singles(dot, pixels + 3 * triples * step, step, singles,
+                             output + 3 * triples * dot->outputs);
+    }
+}
+
+/* What edgeflow_mve_triples.S and edgeflow_mve_singles.S do, for hosts without MVE. */
+#if !defined(__ARM_FEATURE_MVE)
+
+void edgeflow_mve_singles(const edgeflow_mve_dot *dot, const int8_t *pixels, int32_t step,
+                          int32_t count, int8_t *output)
+{
+    for (int32_t pixel = 0; pixel < count; pixel++) {
+        for (int32_t channel = 0; channel < dot->outputs; channel++) {
+            const int8_t *weights = dot->weights + channel * dot->taps;
+            const int32_t *constants = dot->constants + channel / 4 * 9;
+            const int32_t lane = channel % 4;
+            uint32_t sum = (uint32_t)constants[lane];
+            for (int32_t tap = 0; tap < dot->taps; tap++) {
+                sum += (uint32_t)(pixels[tap] * weights[tap]);
+            }
+            const int8_t minus_shift = (int8_t)((constants[8] >> (8 * lane)) & 0xFF);
+            *output++ = edgeflow_mve_rescale((int32_t)sum, constants[4 + lane], -minus_shift,
+                                             &dot->to);
+        }
+        pixels += step;
+    }
+}
+
+void edgeflow_mve_triples(const edgeflow_mve_dot *dot, const int8_t *pixels, int32_t step,
+                          int32_t triples, int8_t *output)
+{
+    edgeflow_mve_singles(dot, pixels, step, 3 * triples, output);
+}
+
+#endif

@@ -1,0 +1,26 @@
+/* Dense layer of one input vector, int8, for cores with MVE. */
+#ifndef EDGEFLOW_MVE_FULLY_CONNECTED_H
+#define EDGEFLOW_MVE_FULLY_CONNECTED_H
+
+#include <stdint.h>
+
+#include "edgeflow_mve.h"
+
+/* Weights: [output][input], without padding. Constants: for each four outputs their biases, the
+ * input zero point folded in, then their multipliers; zeros fill up the last four. An output is
+ * (base + (sum * multiplier >> 32)) >> shift, clamped. The assembler knows the offsets. */
+typedef struct {
+    const int8_t *weights;
+    const int32_t *constants;
+    int32_t inputs;
+    int32_t outputs;
+    int32_t base;
+    int32_t minus_shift; /* VSHL shifts to the right by negative numbers */
+    int32_t minimum;
+    int32_t maximum;
+} edgeflow_mve_fully_connected_layer;
+
+void edgeflow_mve_fully_connected(const edgeflow_mve_fully_connected_layer *layer,
+                                  const int8_t *input, int8_t *output);
+
+#endif

@@ -1,0 +1,37 @@
+"""The kernel set for Arm's vector extension MVE: `kernels/mve_c`, portable kernels for the rest.
+
+A layer takes a fast kernel where its constants prove that the kernel is exact; otherwise it takes
+the portable one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from edgeflow.backends.firmware import portable_c
+from edgeflow.backends.firmware.kernel_set import Renderer
+from edgeflow.backends.firmware.mve_c import convolution, dense
+from edgeflow.graph.ir import Graph, Node, OpKind
+
+__all__ = ["RENDERERS", "overlap_bytes", "scratch_bytes"]
+
+
+def scratch_bytes(graph: Graph, node: Node) -> int:
+    """Working memory of the kernel that a node takes."""
+    if node.kind is OpKind.CONV_2D:
+        return convolution.column_bytes(graph, node)
+    return portable_c.scratch_bytes(graph, node)
+
+
+def overlap_bytes(graph: Graph, node: Node) -> int | None:
+    return None
+
+
+RENDERERS: Mapping[OpKind, Renderer] = MappingProxyType(
+    {
+        **portable_c.RENDERERS,
+        OpKind.CONV_2D: convolution.conv_2d,
+        OpKind.FULLY_CONNECTED: dense.fully_connected,
+    }
+)

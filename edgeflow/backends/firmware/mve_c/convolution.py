@@ -1,0 +1,113 @@
+"""CONV_2D as inner products of pixels and channels (`edgeflow_mve_dot.h`)."""
+
+from __future__ import annotations
+
+from edgeflow.backends.firmware import portable_c
+from edgeflow.backends.firmware.c_text import Value
+from edgeflow.backends.firmware.dsp_c.scaling import channels
+from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
+from edgeflow.backends.firmware.mve_c.constants import dot
+from edgeflow.backends.firmware.portable_c.channelwise import is_pointwise, window_fields
+from edgeflow.graph.ir import Conv2D, Graph, Node, OpKind
+from edgeflow.graph.requantize import conv_requantization
+
+STRIP_BYTES = 2048
+
+DOT_SOURCES = ("edgeflow_mve_dot.c", "edgeflow_mve_triples.S", "edgeflow_mve_singles.S")
+
+
+def new_columns(graph: Graph, node: Node) -> int:
+    """Filter columns that a pixel adds to those of the one before it."""
+    assert isinstance(node.attributes, Conv2D)
+    window = node.attributes.window
+    filter_w = graph.tensors[node.inputs[1]].shape[2]
+    return min(window.stride_w, filter_w) if window.dilation_w == 1 else filter_w
+
+
+def strip_pixels(graph: Graph, node: Node) -> int:
+    """Output pixels whose columns lie in working memory at a time."""
+    _, filter_h, filter_w, inputs = graph.tensors[node.inputs[1]].shape
+    out_w = graph.tensors[node.outputs[0]].shape[2]
+    columns = STRIP_BYTES // (filter_h * inputs)
+    fitting = (columns - filter_w) // new_columns(graph, node) + 1
+    return min(max(fitting // 3 * 3, 3), out_w)
+
+
+def column_bytes(graph: Graph, node: Node) -> int:
+    """Working memory: the filter columns of a strip of pixels."""
+    if channels(graph, node) is None:
+        return portable_c.scratch_bytes(graph, node)
+    if is_pointwise(graph, node):
+        return 0
+    _, filter_h, filter_w, inputs = graph.tensors[node.inputs[1]].shape
+    columns = (strip_pixels(graph, node) - 1) * new_columns(graph, node) + filter_w
+    return columns * filter_h * inputs
+
+
+def conv_2d(layer: LayerContext) -> RenderedLayer:
+    """CONV_2D; a pointwise one has a kernel of its own, which reads its pixels in place."""
+    found = channels(layer.graph, layer.node)
+    if found is None:
+        return portable_c.RENDERERS[OpKind.CONV_2D](layer)
+    if is_pointwise(layer.graph, layer.node):
+        return _pointwise(layer)
+    outputs, filter_h, filter_w, inputs = layer.input(1).shape
+    rows = found.rows.reshape(outputs, filter_h, filter_w, inputs).transpose(0, 2, 1, 3)
+    what = f"weights {list(layer.input(1).shape)} as [output][column][row][input]"
+    fields_of_dot, constants = dot(layer, found, rows.reshape(outputs, -1), what)
+    _, in_h, in_w, in_c = layer.input(0).shape
+    _, out_h, out_w, _ = layer.output.shape
+    fields: dict[str, Value] = {
+        "input_height": in_h,
+        "input_width": in_w,
+        "input_channels": in_c,
+        "output_height": out_h,
+        "output_width": out_w,
+        **window_fields(layer),
+        "input_zero_point": conv_requantization(layer.graph, layer.node).input_zero_point,
+        "new_columns": new_columns(layer.graph, layer.node),
+        "strip_pixels": strip_pixels(layer.graph, layer.node),
+        "dot": fields_of_dot,
+    }
+    call = KernelCall(
+        function="edgeflow_mve_conv_2d",
+        header="edgeflow_mve_conv_2d.h",
+        layer_type="edgeflow_mve_conv_2d_layer",
+        layer=fields,
+        arguments=(
+            layer.place(layer.node.inputs[0]),
+            layer.scratch(),
+            layer.place(layer.node.outputs[0]),
+        ),
+        sources=("edgeflow_mve_conv_2d.c", *DOT_SOURCES),
+    )
+    return RenderedLayer((call,), constants)
+
+
+def _pointwise(layer: LayerContext) -> RenderedLayer:
+    assert isinstance(layer.node.attributes, Conv2D)
+    window = layer.node.attributes.window
+    found = channels(layer.graph, layer.node)
+    assert found is not None
+    fields_of_dot, constants = dot(layer, found, found.rows, f"weights {list(layer.input(1).shape)}")
+    _, _, in_w, in_c = layer.input(0).shape
+    _, out_h, out_w, _ = layer.output.shape
+    rows, pixels = out_h, out_w
+    if (window.stride_h, window.stride_w) == (1, 1):
+        rows, pixels = 1, out_h * out_w
+    fields: dict[str, Value] = {
+        "rows": rows,
+        "row_step": window.stride_h * in_w * in_c,
+        "pixels": pixels,
+        "pixel_step": window.stride_w * in_c,
+        "dot": fields_of_dot,
+    }
+    call = KernelCall(
+        function="edgeflow_mve_pointwise_conv_2d",
+        header="edgeflow_mve_conv_2d.h",
+        layer_type="edgeflow_mve_pointwise_conv_2d_layer",
+        layer=fields,
+        arguments=(layer.place(layer.node.inputs[0]), layer.place(layer.node.outputs[0])),
+        sources=("edgeflow_mve_pointwise_conv_2d.c", *DOT_SOURCES),
+    )
+    return RenderedLayer((call,), constants)
