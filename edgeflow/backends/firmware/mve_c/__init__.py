@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from edgeflow.backends.firmware import portable_c
 from edgeflow.backends.firmware.kernel_set import Renderer
-from edgeflow.backends.firmware.mve_c import convolution, dense
+from edgeflow.backends.firmware.mve_c import convolution, dense, depthwise
 from edgeflow.graph.ir import Graph, Node, OpKind
 
 __all__ = ["RENDERERS", "overlap_bytes", "scratch_bytes"]
@@ -21,6 +21,8 @@ def scratch_bytes(graph: Graph, node: Node) -> int:
     """Working memory of the kernel that a node takes."""
     if node.kind is OpKind.CONV_2D:
         return convolution.column_bytes(graph, node)
+    if node.kind is OpKind.DEPTHWISE_CONV_2D:
+        return depthwise.plane_bytes(graph, node)
     return portable_c.scratch_bytes(graph, node)
 
 
@@ -32,6 +34,7 @@ RENDERERS: Mapping[OpKind, Renderer] = MappingProxyType(
     {
         **portable_c.RENDERERS,
         OpKind.CONV_2D: convolution.conv_2d,
+        OpKind.DEPTHWISE_CONV_2D: depthwise.depthwise_conv_2d,
         OpKind.FULLY_CONNECTED: dense.fully_connected,
     }
 )

@@ -1,0 +1,199 @@
+"""DEPTHWISE_CONV_2D as one plane of int8 values per channel (`edgeflow_mve_plane.h`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgeflow.backends.firmware import portable_c
+from edgeflow.backends.firmware.c_text import CType, Expression, Value
+from edgeflow.backends.firmware.dsp_c.scaling import Channels, channels, wrapped
+from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
+from edgeflow.backends.firmware.mve_c.constants import output_fields
+from edgeflow.graph.ir import Conv2D, Graph, Node, OpKind
+from edgeflow.graph.requantize import conv_requantization
+
+# Where the planes of a whole image take no more, they are filled before any output is written.
+WHOLE_BYTES = 4096
+PLANES = 8
+_COLUMNS_AT_ONCE = 4
+_VECTOR_BYTES = 16
+_MOST_ROWS = 3
+_FUNCTION = "edgeflow_mve_depthwise_conv_2d"
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """One axis of the image; steps in tensor elements."""
+
+    input: int
+    input_step: int
+    output: int
+    output_step: int
+    filter: int
+    stride: int
+    pad: int
+
+    def fields(self) -> dict[str, Value]:
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Plane:
+    """How a layer is cut into strips; `transposed` planes have the image's rows as columns."""
+
+    rows: _Axis
+    columns: _Axis
+    channels: int
+    transposed: bool
+
+    @property
+    def is_one_vector(self) -> bool:
+        """Whether the filter fits a vector, so that its weights stay in a register."""
+        return self.rows.filter * self.columns.filter <= _VECTOR_BYTES
+
+    @property
+    def strip_rows(self) -> int:
+        """Output rows that are computed together: those whose inputs share a vector."""
+        if not self.is_one_vector:
+            return 1
+        fitting = _VECTOR_BYTES // self.columns.filter - self.rows.filter
+        return min(fitting // self.rows.stride + 1, _MOST_ROWS, self.rows.output)
+
+    @property
+    def plane_rows(self) -> int:
+        return (self.strip_rows - 1) * self.rows.stride + self.rows.filter
+
+    @property
+    def groups(self) -> int:
+        """Vectors of outputs in a row."""
+        return -(-self.columns.output // _COLUMNS_AT_ONCE)
+
+    @property
+    def plane_columns(self) -> int:
+        outputs = self.groups * _COLUMNS_AT_ONCE
+        return (outputs - 1) * self.columns.stride + self.columns.filter
+
+    @property
+    def all_strips(self) -> int:
+        return -(-self.rows.output // self.strip_rows)
+
+    @property
+    def strip_bytes(self) -> int:
+        """The planes of one strip."""
+        return min(self.channels, PLANES) * self.plane_rows * self.plane_columns
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all strips lie in working memory at a time."""
+        return self.all_strips == 1 or self.all_strips * self.strip_bytes <= WHOLE_BYTES
+
+    @property
+    def strips(self) -> int:
+        return self.all_strips if self.is_whole else 1
+
+    @property
+    def bytes(self) -> int:
+        return self.strips * self.strip_bytes + _VECTOR_BYTES
+
+    @property
+    def function(self) -> str:
+        return f"edgeflow_mve_plane_{self.strip_rows if self.is_one_vector else 'any'}"
+
+    @property
+    def work(self) -> int:
+        """Instructions for a channel, roughly."""
+        vectors = -(-self.rows.filter * self.columns.filter // _VECTOR_BYTES)
+        group = 15 + 14 * self.strip_rows if self.is_one_vector else 30 + 10 * vectors
+        fill = self.plane_rows * (min(self.plane_columns, self.columns.input) * 5 // 8 + 2)
+        return self.all_strips * (fill + 45 + self.groups * group)
+
+
+def plane_of(graph: Graph, node: Node) -> Plane:
+    """The orientation that costs less; a transposed one must be whole, to be done in place."""
+    assert isinstance(node.attributes, Conv2D)
+    window = node.attributes.window
+    _, in_h, in_w, in_c = graph.tensors[node.inputs[0]].shape
+    _, out_h, out_w, out_c = graph.tensors[node.outputs[0]].shape
+    _, filter_h, filter_w, _ = graph.tensors[node.inputs[1]].shape
+    down = _Axis(in_h, in_w * in_c, out_h, out_w * out_c, filter_h, window.stride_h, window.pad_top)
+    across = _Axis(in_w, in_c, out_w, out_c, filter_w, window.stride_w, window.pad_left)
+    upright = Plane(down, across, in_c, transposed=False)
+    transposed = Plane(across, down, in_c, transposed=True)
+    candidates = [upright, transposed] if transposed.is_whole else [upright]
+    return min(candidates, key=lambda plane: plane.work)
+
+
+def fast_channels(graph: Graph, node: Node) -> Channels | None:
+    """The channels of a layer that the kernel takes: no dilation, and scales of the short form."""
+    assert isinstance(node.attributes, Conv2D)
+    window = node.attributes.window
+    undilated = (window.dilation_h, window.dilation_w) == (1, 1)
+    # Planes lie 16-bit offsets apart.
+    near = PLANES * plane_of(graph, node).strip_bytes < 2**16
+    return channels(graph, node) if undilated and near else None
+
+
+def plane_bytes(graph: Graph, node: Node) -> int:
+    """Working memory: planes of a few channels."""
+    if fast_channels(graph, node) is None:
+        return portable_c.scratch_bytes(graph, node)
+    return plane_of(graph, node).bytes
+
+
+def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:
+    """DEPTHWISE_CONV_2D with any channel multiplier."""
+    found = fast_channels(layer.graph, layer.node)
+    if found is None:
+        return portable_c.RENDERERS[OpKind.DEPTHWISE_CONV_2D](layer)
+    plane = plane_of(layer.graph, layer.node)
+    _, filter_h, filter_w, out_c = layer.input(1).shape
+    filters = found.rows.reshape(out_c, filter_h, filter_w)
+    if not plane.transposed:
+        filters = filters.transpose(0, 2, 1)
+    order = "[channel][row][column]" if plane.transposed else "[channel][column][row]"
+    constants = (
+        layer.constant("weights", CType.INT8, filters, f"weights {order}"),
+        layer.constant(
+            "constants",
+            CType.INT32,
+            np.column_stack([wrapped(found.bias), found.multipliers]),
+            "of each channel the bias, the multiplier",
+        ),
+        layer.constant("shifts", CType.INT8, found.shifts, "shifts to the right"),
+    )
+    fields: dict[str, Value] = {
+        "weights": Expression(constants[0].name),
+        "constants": Expression(constants[1].name),
+        "shifts": Expression(constants[2].name),
+        "outputs": Expression(plane.function),
+        "input_channels": plane.channels,
+        "multiplier": out_c // plane.channels,
+        "input_zero_point": conv_requantization(layer.graph, layer.node).input_zero_point,
+        "rows": plane.rows.fields(),
+        "columns": plane.columns.fields(),
+        "strip_rows": plane.strip_rows,
+        "strips": plane.strips,
+        "plane_rows": plane.plane_rows,
+        "plane_columns": plane.plane_columns,
+        "to": output_fields(layer),
+    }
+    call = KernelCall(
+        function=_FUNCTION,
+        header=f"{_FUNCTION}.h",
+        layer_type=f"{_FUNCTION}_layer",
+        layer=fields,
+        arguments=(
+            layer.place(layer.node.inputs[0]),
+            layer.scratch(),
+            layer.place(layer.node.outputs[0]),
+        ),
+        sources=(
+            f"{_FUNCTION}.c",
+            "edgeflow_mve_plane.c",
+            "edgeflow_mve_plane_rows.S",
+            "edgeflow_mve_plane_any.S",
+        ),
+    )
+    return RenderedLayer((call,), constants)
