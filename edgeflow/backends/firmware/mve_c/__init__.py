@@ -11,7 +11,8 @@ from types import MappingProxyType
 
 from edgeflow.backends.firmware import portable_c
 from edgeflow.backends.firmware.kernel_set import Renderer
-from edgeflow.backends.firmware.mve_c import convolution, dense, depthwise
+from edgeflow.backends.firmware.mve_c import convolution, dense, depthwise, elementwise, pooling
+from edgeflow.backends.firmware.mve_c.overlap import overlap_bytes
 from edgeflow.graph.ir import Graph, Node, OpKind
 
 __all__ = ["RENDERERS", "overlap_bytes", "scratch_bytes"]
@@ -26,15 +27,14 @@ def scratch_bytes(graph: Graph, node: Node) -> int:
     return portable_c.scratch_bytes(graph, node)
 
 
-def overlap_bytes(graph: Graph, node: Node) -> int | None:
-    return None
-
-
 RENDERERS: Mapping[OpKind, Renderer] = MappingProxyType(
     {
         **portable_c.RENDERERS,
         OpKind.CONV_2D: convolution.conv_2d,
         OpKind.DEPTHWISE_CONV_2D: depthwise.depthwise_conv_2d,
         OpKind.FULLY_CONNECTED: dense.fully_connected,
+        OpKind.ADD: elementwise.add,
+        OpKind.AVERAGE_POOL_2D: pooling.pool_2d,
+        OpKind.MAX_POOL_2D: pooling.pool_2d,
     }
 )
