@@ -1,0 +1,148 @@
+"""The MVE kernel set: its plain C on this host, its vectors on an emulated Cortex-M55."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edgeflow.backends.firmware.codegen import generate
+from edgeflow.backends.firmware.toolchain import build_image
+from edgeflow.devices.device import RunLimits
+from edgeflow.devices.registry import device_for
+from edgeflow.graph.canonical import canonicalize
+from edgeflow.graph.interpreter import run_batch
+from edgeflow.graph.ir import Graph, OpKind
+from edgeflow.targets.schema import KernelSet
+from tests.backends.host_model import assert_layers_match, compile_models
+from tests.backends.ordinary_networks import ordinary_network
+from tests.devices.qemu import qemu_board
+from tests.graph.strategies import Dialect, graph_and_input, graphs, single_operator
+from tests.shared_data import shared_file
+
+GRAPHS_PER_BUILD = 20
+
+_batches = settings(
+    max_examples=4,
+    deadline=None,
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.filter_too_much,
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.large_base_example,
+    ],
+)
+
+
+def _check_all(cases: list, directory: Path) -> None:
+    models = compile_models([graph for graph, _ in cases], directory, KernelSet.MVE_C)
+    for (graph, inputs), model in zip(cases, models, strict=True):
+        assert_layers_match(graph, model, inputs)
+
+
+def _random_input(graph: Graph, seed: int, count: int = 1) -> np.ndarray:
+    shape = graph.tensors[graph.inputs[0]].shape[1:]
+    return np.random.default_rng(seed).integers(-128, 128, size=(count, *shape), dtype=np.int8)
+
+
+@_batches
+@given(
+    cases=st.lists(
+        graph_and_input(graphs(max_nodes=8, dialect=Dialect.EDGEFLOW).map(canonicalize)),
+        min_size=GRAPHS_PER_BUILD,
+        max_size=GRAPHS_PER_BUILD,
+    )
+)
+def test_every_layer_of_random_graphs_equals_the_interpreter(cases, tmp_path):
+    _check_all(cases, tmp_path)
+
+
+@settings(_batches, max_examples=4)
+@given(
+    cases=st.tuples(
+        *(
+            graph_and_input(single_operator(kind, max_inputs=1, dialect=Dialect.EDGEFLOW))
+            for kind in (*OpKind, *OpKind)
+        )
+    )
+)
+def test_each_operator_equals_the_interpreter(cases, tmp_path):
+    _check_all(cases, tmp_path)
+
+
+def test_every_layer_of_ordinary_networks_equals_the_interpreter(tmp_path):
+    networks = [ordinary_network(seed) for seed in range(60)]
+    cases = [(g, {g.inputs[0]: _random_input(g, i)}) for i, g in enumerate(networks)]
+    _check_all(cases, tmp_path)
+
+
+def test_ordinary_networks_take_the_fast_kernels():
+    """Else the tests above would prove nothing about them."""
+    text = "".join(
+        generate(ordinary_network(seed), KernelSet.MVE_C).files["edgeflow_model.c"]
+        for seed in range(60)
+    )
+    for kind in ("conv_2d", "depthwise_conv_2d", "fully_connected", "add", "max_pool_2d"):
+        assert f"    edgeflow_{kind}(" not in text
+    for name in (
+        "conv_2d",
+        "pointwise_conv_2d",
+        "depthwise_conv_2d",
+        "fully_connected",
+        "add",
+        "average_pool_2d",
+        "max_pool_2d",
+    ):
+        assert text.count(f"    edgeflow_mve_{name}(") >= 10, name
+    for rows in ("1", "2", "3", "any"):
+        assert text.count(f"edgeflow_mve_plane_{rows},") >= 5, rows
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("seed", range(100, 116))
+def test_ordinary_networks_equal_the_interpreter_on_a_cortex_m55(seed):
+    graph = ordinary_network(seed, layers=8)
+    target = qemu_board("mps3-an547")
+    x = _random_input(graph, seed, count=2)
+    image = build_image(generate(graph, KernelSet.MVE_C), target)
+    run = device_for(target).run(image, x, RunLimits())
+    assert np.array_equal(run.outputs, run_batch(graph, x).reshape(len(x), -1))
+
+
+@pytest.mark.parametrize(
+    "name", ["ic_resnet8_int8", "kws_dscnn_int8", "vww_mobilenet_int8", "ad01_int8", "sww_int8"]
+)
+def test_mlperf_tiny_models_equal_the_interpreter_in_every_layer(name, tmp_path):
+    from edgeflow.exchange.tflite import read
+
+    graph = canonicalize(read(shared_file(f"{name}.tflite").read_bytes()))
+    (model,) = compile_models([graph], tmp_path, KernelSet.MVE_C)
+    for seed in range(2):
+        assert_layers_match(graph, model, {graph.inputs[0]: _random_input(graph, seed)})
+
+
+def test_gcc_for_arm_builds_the_kernels_without_a_warning(tmp_path):
+    compiler = shutil.which("arm-none-eabi-gcc")
+    if compiler is None:
+        pytest.skip("arm-none-eabi-gcc is not installed")
+    source = generate(ordinary_network(3, layers=12), KernelSet.MVE_C)
+    for name, text in source.files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    names = sorted(name for name in source.files if name.endswith((".c", ".S")))
+    assert any(name.endswith(".S") for name in names)
+    core = ("-mcpu=cortex-m55+nofp", "-mfloat-abi=softfp", "-mthumb")
+    warnings = ("-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Wmissing-prototypes")
+    done = subprocess.run(
+        [compiler, *core, "-std=c99", "-O2", *warnings, "-c", *names],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
