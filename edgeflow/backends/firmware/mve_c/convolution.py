@@ -79,7 +79,7 @@ def conv_2d(layer: LayerContext) -> RenderedLayer:
             layer.scratch(),
             layer.place(layer.node.outputs[0]),
         ),
-        sources=("edgeflow_mve_conv_2d.c", *DOT_SOURCES),
+        sources=("edgeflow_mve_conv_2d.c", "edgeflow_mve_columns.c", *DOT_SOURCES),
     )
     return RenderedLayer((call,), constants)
 

@@ -28,10 +28,10 @@ typedef struct {
     edgeflow_mve_dot dot;
 } edgeflow_mve_conv_2d_layer;
 
-/* `columns` is working memory:
+/* `memory` holds the columns of a strip:
  * ((strip_pixels - 1) * new_columns + filter_width) * filter_height * input_channels bytes. */
 void edgeflow_mve_conv_2d(const edgeflow_mve_conv_2d_layer *layer, const int8_t *input,
-                          int8_t *columns, int8_t *output);
+                          int8_t *memory, int8_t *output);
 
 /* A 1x1 filter without padding; steps are in bytes of the input. */
 typedef struct {
