@@ -8,7 +8,7 @@ import numpy as np
 
 from edgeflow.backends.firmware import portable_c
 from edgeflow.backends.firmware.c_text import CType, Expression, Value
-from edgeflow.backends.firmware.dsp_c.scaling import Channels, channels, wrapped
+from edgeflow.backends.firmware.dsp_c.scaling import Channels, channels
 from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
 from edgeflow.backends.firmware.mve_c.constants import output_fields
 from edgeflow.graph.ir import Conv2D, Graph, Node, OpKind
@@ -20,6 +20,7 @@ PLANES = 8
 _COLUMNS_AT_ONCE = 4
 _VECTOR_BYTES = 16
 _MOST_ROWS = 3
+_SHIFT_BITS = 5
 _FUNCTION = "edgeflow_mve_depthwise_conv_2d"
 
 
@@ -97,17 +98,22 @@ class Plane:
     def bytes(self) -> int:
         return self.strips * self.strip_bytes + _VECTOR_BYTES
 
+    def function(self, rows: int) -> Expression:
+        """What computes so many output rows of a strip."""
+        return Expression(f"edgeflow_mve_plane_{rows if self.is_one_vector else 'any'}")
+
     @property
-    def function(self) -> str:
-        return f"edgeflow_mve_plane_{self.strip_rows if self.is_one_vector else 'any'}"
+    def last_rows(self) -> int:
+        """Output rows of the last strip."""
+        return self.rows.output - (self.all_strips - 1) * self.strip_rows
 
     @property
     def work(self) -> int:
         """Instructions for a channel, roughly."""
         vectors = -(-self.rows.filter * self.columns.filter // _VECTOR_BYTES)
-        group = 15 + 14 * self.strip_rows if self.is_one_vector else 30 + 10 * vectors
+        group = 20 + 13 * self.strip_rows if self.is_one_vector else 30 + 10 * vectors
         fill = self.plane_rows * (min(self.plane_columns, self.columns.input) * 5 // 8 + 2)
-        return self.all_strips * (fill + 45 + self.groups * group)
+        return self.all_strips * (fill + 30 + self.groups * group)
 
 
 def plane_of(graph: Graph, node: Node) -> Plane:
@@ -126,13 +132,19 @@ def plane_of(graph: Graph, node: Node) -> Plane:
 
 
 def fast_channels(graph: Graph, node: Node) -> Channels | None:
-    """The channels of a layer that the kernel takes: no dilation, and scales of the short form."""
+    """The channels of a layer that the kernel takes.
+
+    No dilation, scales of the short form, bias and shift in one word, planes near enough.
+    """
     assert isinstance(node.attributes, Conv2D)
     window = node.attributes.window
     undilated = (window.dilation_h, window.dilation_w) == (1, 1)
-    # Planes lie 16-bit offsets apart.
-    near = PLANES * plane_of(graph, node).strip_bytes < 2**16
-    return channels(graph, node) if undilated and near else None
+    # The kernel addresses planes by 16-bit offsets.
+    near = plane_of(graph, node).strip_bytes < 2**16
+    found = channels(graph, node) if undilated and near else None
+    if found is None or np.any(np.abs(found.bias) >= 2 ** (31 - _SHIFT_BITS)):
+        return None
+    return found
 
 
 def plane_bytes(graph: Graph, node: Node) -> int:
@@ -158,16 +170,15 @@ def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:
         layer.constant(
             "constants",
             CType.INT32,
-            np.column_stack([wrapped(found.bias), found.multipliers]),
-            "of each channel the bias, the multiplier",
+            np.column_stack([(found.bias << _SHIFT_BITS) + found.shifts, found.multipliers]),
+            "of each channel bias and shift, multiplier",
         ),
-        layer.constant("shifts", CType.INT8, found.shifts, "shifts to the right"),
     )
     fields: dict[str, Value] = {
         "weights": Expression(constants[0].name),
         "constants": Expression(constants[1].name),
-        "shifts": Expression(constants[2].name),
-        "outputs": Expression(plane.function),
+        "strip_outputs": plane.function(plane.strip_rows),
+        "last_outputs": plane.function(plane.last_rows),
         "input_channels": plane.channels,
         "multiplier": out_c // plane.channels,
         "input_zero_point": conv_requantization(layer.graph, layer.node).input_zero_point,

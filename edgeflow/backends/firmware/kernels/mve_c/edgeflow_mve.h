@@ -17,6 +17,8 @@
 #include <arm_mve.h>
 #endif
 
+#define EDGEFLOW_MVE_VECTOR_BYTES 16
+
 /* What a convolution's outputs share: the zero point, and the range that its activation leaves. */
 typedef struct {
     int32_t zero_point;

@@ -4,8 +4,6 @@
 
 #include "edgeflow_mve_conv_2d.h"
 
-#define EDGEFLOW_MVE_VECTOR_BYTES 16
-
 /* The rows of the input that a filter reads. Where several columns fit a vector, they are copied
  * together: `together` of them, byte i to `scatter[i]`. */
 typedef struct {

@@ -2,8 +2,6 @@
 
 #include "edgeflow_mve_copy.h"
 
-#define VECTOR_BYTES 16
-
 /* Up to EDGEFLOW_MVE_PLANES neighbouring channels of one strip, each with a plane of its own. */
 typedef struct {
     int32_t channels;
@@ -64,88 +62,86 @@ static void fill_planes(const edgeflow_mve_depthwise_conv_2d_layer *layer, const
     }
 }
 
-/* A channel's weights with a gap after each column, where a plane has more rows than the filter. */
-static void spread_weights(const edgeflow_mve_depthwise_conv_2d_layer *layer, const int8_t *from,
-                           int8_t *to)
-{
-    for (int32_t column = 0; column < layer->columns.filter; column++) {
-        for (int32_t row = 0; row < layer->rows.filter; row++) {
-            to[row] = *from++;
-        }
-        to += layer->plane_rows;
-    }
-}
-
-/* What all channels share. */
-static edgeflow_mve_plane plane_of(const edgeflow_mve_depthwise_conv_2d_layer *layer)
+/* What all channels share. `spread` is filled with zeros. */
+static edgeflow_mve_plane plane_of(const edgeflow_mve_depthwise_conv_2d_layer *layer,
+                                   int8_t *spread)
 {
     static const int32_t tail_lanes[4] = {0, 0x000F, 0x0F0F, 0x0FFF};
     const int32_t step = layer->columns.output_step;
     const int32_t low = layer->to.minimum;
     const int32_t high = layer->to.maximum;
-    const edgeflow_mve_plane plane = {
+    edgeflow_mve_plane plane = {
         .columns = layer->columns.output,
         .tail_lanes = tail_lanes[layer->columns.output & 3],
         .column_step = layer->columns.stride * layer->plane_rows,
         .zero_point = layer->to.zero_point,
         .four_columns = 4 * step,
+        .row_step = layer->rows.output_step,
         .taps = layer->rows.filter * layer->columns.filter,
         .row_shift = layer->rows.stride,
+        .spread = spread,
         .offsets = {0, 2 * step, step, 3 * step},
         .minimum = {low, low, low, low},
         .maximum = {high, high, high, high},
     };
+    if (plane.taps <= EDGEFLOW_MVE_VECTOR_BYTES) {
+        for (int32_t tap = 0; tap < plane.taps; tap++) {
+            const int32_t column = tap / layer->rows.filter;
+            const int32_t row = tap % layer->rows.filter;
+            plane.scatter[tap] = (uint8_t)(column * layer->plane_rows + row);
+        }
+    }
     return plane;
 }
 
-/* One output channel in all strips whose planes are filled. */
-static void strips(const edgeflow_mve_depthwise_conv_2d_layer *layer, edgeflow_mve_plane *plane,
-                   int32_t first, int32_t planes_step, int8_t *output)
+/* The strips of `rows` output rows, whose planes are filled, `planes_step` bytes apart. */
+static void outputs_of_strips(const edgeflow_mve_depthwise_conv_2d_layer *layer,
+                              edgeflow_mve_plane plane, int32_t rows, int32_t planes_step)
 {
-    const int32_t row_step = layer->rows.output_step;
-    const int32_t end = smaller(first + layer->strips * layer->strip_rows, layer->rows.output);
-    for (int32_t row = first; row < end; row += layer->strip_rows) {
-        plane->row_1 = row + 1 < end ? row_step : 0;
-        plane->row_2 = row + 2 < end ? 2 * row_step : plane->row_1;
-        plane->output = output + row * row_step;
-        layer->outputs(plane);
-        plane->values += planes_step;
+    for (; rows > layer->strip_rows; rows -= layer->strip_rows) {
+        layer->strip_outputs(&plane);
+        plane.output += layer->strip_rows * layer->rows.output_step;
+        plane.values += planes_step;
+    }
+    if (rows == layer->strip_rows) {
+        layer->strip_outputs(&plane);
+    } else {
+        layer->last_outputs(&plane);
     }
 }
 
 void edgeflow_mve_depthwise_conv_2d(const edgeflow_mve_depthwise_conv_2d_layer *layer,
                                     const int8_t *input, int8_t *planes, int8_t *output)
 {
-    edgeflow_mve_plane plane = plane_of(layer);
+    int8_t spread[2 * EDGEFLOW_MVE_VECTOR_BYTES] = {0};
+    edgeflow_mve_plane plane = plane_of(layer, spread);
     const int32_t most = smaller(layer->input_channels, EDGEFLOW_MVE_PLANES);
-    const int32_t planes_bytes = most * layer->plane_rows * layer->plane_columns;
+    const int32_t plane_bytes = layer->plane_rows * layer->plane_columns;
     const int32_t rows = layer->strips * layer->strip_rows;
-    int8_t spread[2 * VECTOR_BYTES] = {0};
     for (int32_t first = 0; first < layer->rows.output; first += rows) {
         const int32_t end = smaller(first + rows, layer->rows.output);
         edgeflow_mve_fill(planes, layer->input_zero_point,
-                          layer->strips * planes_bytes + VECTOR_BYTES);
+                          layer->strips * most * plane_bytes + EDGEFLOW_MVE_VECTOR_BYTES);
+        plane.weights = layer->weights;
+        plane.constants = layer->constants;
+        plane.output = output + first * layer->rows.output_step;
         for (int32_t channel = 0; channel < layer->input_channels; channel += most) {
-            const block at = {smaller(most, layer->input_channels - channel),
-                              layer->plane_rows * layer->plane_columns};
+            const block at = {smaller(most, layer->input_channels - channel), plane_bytes};
             int8_t *filled = planes;
             for (int32_t row = first; row < end; row += layer->strip_rows) {
                 fill_planes(layer, &at, input + channel, row, filled);
-                filled += planes_bytes;
+                filled += most * plane_bytes;
             }
-            const int32_t outputs = at.channels * layer->multiplier;
-            for (int32_t i = 0; i < outputs; i++) {
-                const int32_t o = channel * layer->multiplier + i;
-                plane.weights = layer->weights + o * plane.taps;
-                if (layer->outputs != edgeflow_mve_plane_any) {
-                    spread_weights(layer, plane.weights, spread + VECTOR_BYTES);
-                    plane.weights = spread + VECTOR_BYTES;
-                }
-                plane.bias = layer->constants[2 * o];
-                plane.multiplier = layer->constants[2 * o + 1];
-                plane.minus_shift = -layer->shifts[o];
-                plane.values = planes + i / layer->multiplier * at.plane_bytes;
-                strips(layer, &plane, first, planes_bytes, output + o);
+            /* With several outputs of a channel, the channels go one by one. */
+            const int32_t together = layer->multiplier == 1 ? at.channels : 1;
+            plane.channels = together * layer->multiplier;
+            plane.plane_step = layer->multiplier == 1 ? plane_bytes : 0;
+            for (int32_t i = 0; i < at.channels; i += together) {
+                plane.values = planes + i * plane_bytes;
+                outputs_of_strips(layer, plane, end - first, most * plane_bytes);
+                plane.weights += plane.channels * plane.taps;
+                plane.constants += 2 * plane.channels;
+                plane.output += plane.channels;
             }
         }
     }

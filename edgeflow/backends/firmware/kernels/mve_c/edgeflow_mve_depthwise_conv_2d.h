@@ -19,14 +19,15 @@ typedef struct {
     int32_t pad;
 } edgeflow_mve_axis;
 
-/* Output channel o reads input channel o / multiplier. Weights: [output channel][column][row].
- * Constants: of each output channel the bias, the input zero point folded in, and the multiplier.
- * Shifts are to the right. */
+typedef void edgeflow_mve_outputs_of_planes(const edgeflow_mve_plane *plane);
+
+/* Output channel o reads input channel o / multiplier. Weights: [output channel][column][row];
+ * constants as in edgeflow_mve_plane.h. */
 typedef struct {
     const int8_t *weights;
     const int32_t *constants;
-    const int8_t *shifts;
-    void (*outputs)(const edgeflow_mve_plane *plane); /* edgeflow_mve_plane_1, ... */
+    edgeflow_mve_outputs_of_planes *strip_outputs; /* of edgeflow_mve_plane.h */
+    edgeflow_mve_outputs_of_planes *last_outputs;  /* of the last strip, which may have fewer rows */
     int32_t input_channels;
     int32_t multiplier;
     int32_t input_zero_point;
