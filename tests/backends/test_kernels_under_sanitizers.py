@@ -90,7 +90,8 @@ def test_operators_run_without_undefined_behaviour(cases, tmp_path):
 
 
 @needs_gcc
-def test_dsp_kernels_run_without_undefined_behaviour(tmp_path):
+@pytest.mark.parametrize("kernel_set", [KernelSet.DSP_C, KernelSet.MVE_C])
+def test_fast_kernels_run_without_undefined_behaviour(kernel_set, tmp_path):
     """The C twins of the assembler, and all that is C in either case."""
     rng = np.random.default_rng(5)
     networks = [ordinary_network(seed) for seed in range(200, 230)]
@@ -98,7 +99,7 @@ def test_dsp_kernels_run_without_undefined_behaviour(tmp_path):
     for graph in networks:
         shape = graph.tensors[graph.inputs[0]].shape
         cases.append((graph, {graph.inputs[0]: rng.integers(-128, 128, shape, dtype=np.int8)}))
-    _assert_clean(cases, tmp_path, KernelSet.DSP_C)
+    _assert_clean(cases, tmp_path, kernel_set)
 
 
 @needs_gcc

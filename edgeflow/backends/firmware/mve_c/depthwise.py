@@ -19,7 +19,6 @@ WHOLE_BYTES = 4096
 PLANES = 8
 _COLUMNS_AT_ONCE = 4
 _VECTOR_BYTES = 16
-_MOST_ROWS = 3
 _SHIFT_BITS = 5
 _FUNCTION = "edgeflow_mve_depthwise_conv_2d"
 
@@ -42,25 +41,26 @@ class _Axis:
 
 @dataclass(frozen=True)
 class Plane:
-    """How a layer is cut into strips; `transposed` planes have the image's rows as columns."""
+    """How a layer is cut into strips; `transposed` planes have the image's rows as columns.
+
+    `vectors` hold the values that an output reads, with those of the rows that share them; 0: the
+    weights do not stay in registers.
+    """
 
     rows: _Axis
     columns: _Axis
     channels: int
     transposed: bool
+    vectors: int
+    strip_rows: int
 
     @property
-    def is_one_vector(self) -> bool:
-        """Whether the filter fits a vector, so that its weights stay in a register."""
-        return self.rows.filter * self.columns.filter <= _VECTOR_BYTES
-
-    @property
-    def strip_rows(self) -> int:
-        """Output rows that are computed together: those whose inputs share a vector."""
-        if not self.is_one_vector:
-            return 1
-        fitting = _VECTOR_BYTES // self.columns.filter - self.rows.filter
-        return min(fitting // self.rows.stride + 1, _MOST_ROWS, self.rows.output)
+    def is_possible(self) -> bool:
+        """Whether the filter's columns, as long as those of the plane, fit the vectors."""
+        column_bytes = self.columns.filter * self.plane_rows
+        shift = (self.strip_rows - 1) * self.rows.stride
+        fits = column_bytes <= self.vectors * _VECTOR_BYTES and shift <= _VECTOR_BYTES
+        return self.strip_rows <= self.rows.output and (fits or self.vectors == 0)
 
     @property
     def plane_rows(self) -> int:
@@ -96,11 +96,12 @@ class Plane:
 
     @property
     def bytes(self) -> int:
-        return self.strips * self.strip_bytes + _VECTOR_BYTES
+        return self.strips * self.strip_bytes + 2 * _VECTOR_BYTES
 
     def function(self, rows: int) -> Expression:
         """What computes so many output rows of a strip."""
-        return Expression(f"edgeflow_mve_plane_{rows if self.is_one_vector else 'any'}")
+        names = ("plane_any", f"plane_{rows}", f"wide_plane_{rows}")
+        return Expression(f"edgeflow_mve_{names[self.vectors]}")
 
     @property
     def last_rows(self) -> int:
@@ -111,13 +112,20 @@ class Plane:
     def work(self) -> int:
         """Instructions for a channel, roughly."""
         vectors = -(-self.rows.filter * self.columns.filter // _VECTOR_BYTES)
-        group = 20 + 13 * self.strip_rows if self.is_one_vector else 30 + 10 * vectors
+        group = 30 + 10 * vectors
+        if self.vectors:
+            column = 1 + self.vectors * (1 + self.strip_rows)
+            group = 9 + _COLUMNS_AT_ONCE * column + 11 * self.strip_rows
         fill = self.plane_rows * (min(self.plane_columns, self.columns.input) * 5 // 8 + 2)
         return self.all_strips * (fill + 30 + self.groups * group)
 
 
+_KERNELS = ((1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (0, 1))
+"""(vectors, rows of outputs) for which there is a function."""
+
+
 def plane_of(graph: Graph, node: Node) -> Plane:
-    """The orientation that costs less; a transposed one must be whole, to be done in place."""
+    """The plane that costs least; a transposed one must be whole, to be done in place."""
     assert isinstance(node.attributes, Conv2D)
     window = node.attributes.window
     _, in_h, in_w, in_c = graph.tensors[node.inputs[0]].shape
@@ -125,9 +133,12 @@ def plane_of(graph: Graph, node: Node) -> Plane:
     _, filter_h, filter_w, _ = graph.tensors[node.inputs[1]].shape
     down = _Axis(in_h, in_w * in_c, out_h, out_w * out_c, filter_h, window.stride_h, window.pad_top)
     across = _Axis(in_w, in_c, out_w, out_c, filter_w, window.stride_w, window.pad_left)
-    upright = Plane(down, across, in_c, transposed=False)
-    transposed = Plane(across, down, in_c, transposed=True)
-    candidates = [upright, transposed] if transposed.is_whole else [upright]
+    planes = [
+        Plane(rows, columns, in_c, transposed, vectors, strip_rows)
+        for vectors, strip_rows in _KERNELS
+        for rows, columns, transposed in ((down, across, False), (across, down, True))
+    ]
+    candidates = [p for p in planes if p.is_possible and (p.is_whole or not p.transposed)]
     return min(candidates, key=lambda plane: plane.work)
 
 

@@ -84,7 +84,7 @@ static edgeflow_mve_plane plane_of(const edgeflow_mve_depthwise_conv_2d_layer *l
         .minimum = {low, low, low, low},
         .maximum = {high, high, high, high},
     };
-    if (plane.taps <= EDGEFLOW_MVE_VECTOR_BYTES) {
+    if (layer->strip_outputs != edgeflow_mve_plane_any) {
         for (int32_t tap = 0; tap < plane.taps; tap++) {
             const int32_t column = tap / layer->rows.filter;
             const int32_t row = tap % layer->rows.filter;
@@ -113,7 +113,7 @@ static void outputs_of_strips(const edgeflow_mve_depthwise_conv_2d_layer *layer,
 void edgeflow_mve_depthwise_conv_2d(const edgeflow_mve_depthwise_conv_2d_layer *layer,
                                     const int8_t *input, int8_t *planes, int8_t *output)
 {
-    int8_t spread[2 * EDGEFLOW_MVE_VECTOR_BYTES] = {0};
+    int8_t spread[3 * EDGEFLOW_MVE_VECTOR_BYTES] = {0};
     edgeflow_mve_plane plane = plane_of(layer, spread);
     const int32_t most = smaller(layer->input_channels, EDGEFLOW_MVE_PLANES);
     const int32_t plane_bytes = layer->plane_rows * layer->plane_columns;
@@ -121,7 +121,7 @@ void edgeflow_mve_depthwise_conv_2d(const edgeflow_mve_depthwise_conv_2d_layer *
     for (int32_t first = 0; first < layer->rows.output; first += rows) {
         const int32_t end = smaller(first + rows, layer->rows.output);
         edgeflow_mve_fill(planes, layer->input_zero_point,
-                          layer->strips * most * plane_bytes + EDGEFLOW_MVE_VECTOR_BYTES);
+                          layer->strips * most * plane_bytes + 2 * EDGEFLOW_MVE_VECTOR_BYTES);
         plane.weights = layer->weights;
         plane.constants = layer->constants;
         plane.output = output + first * layer->rows.output_step;

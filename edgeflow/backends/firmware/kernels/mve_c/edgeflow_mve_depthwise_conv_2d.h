@@ -41,7 +41,7 @@ typedef struct {
 } edgeflow_mve_depthwise_conv_2d_layer;
 
 /* `planes` is working memory for EDGEFLOW_MVE_PLANES channels, or all where there are fewer:
- * channels * strips * plane_rows * plane_columns + 16 bytes. */
+ * channels * strips * plane_rows * plane_columns + 32 bytes. */
 void edgeflow_mve_depthwise_conv_2d(const edgeflow_mve_depthwise_conv_2d_layer *layer,
                                     const int8_t *input, int8_t *planes, int8_t *output);
 

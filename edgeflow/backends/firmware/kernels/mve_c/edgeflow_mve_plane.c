@@ -22,7 +22,7 @@ static void one_row(const edgeflow_mve_plane *plane, int32_t channel, const int8
     }
 }
 
-static void rows_of_channels(const edgeflow_mve_plane *plane, int32_t rows)
+static void rows_of_channels(const edgeflow_mve_plane *plane, int32_t bytes, int32_t rows)
 {
     for (int32_t channel = 0; channel < plane->channels; channel++) {
         int8_t *spread = plane->spread + EDGEFLOW_MVE_VECTOR_BYTES;
@@ -30,7 +30,7 @@ static void rows_of_channels(const edgeflow_mve_plane *plane, int32_t rows)
             spread[plane->scatter[tap]] = plane->weights[channel * plane->taps + tap];
         }
         for (int32_t row = 0; row < rows; row++) {
-            one_row(plane, channel, spread - row * plane->row_shift, EDGEFLOW_MVE_VECTOR_BYTES,
+            one_row(plane, channel, spread - row * plane->row_shift, bytes,
                     plane->output + channel + row * plane->row_step);
         }
     }
@@ -38,17 +38,27 @@ static void rows_of_channels(const edgeflow_mve_plane *plane, int32_t rows)
 
 void edgeflow_mve_plane_1(const edgeflow_mve_plane *plane)
 {
-    rows_of_channels(plane, 1);
+    rows_of_channels(plane, EDGEFLOW_MVE_VECTOR_BYTES, 1);
 }
 
 void edgeflow_mve_plane_2(const edgeflow_mve_plane *plane)
 {
-    rows_of_channels(plane, 2);
+    rows_of_channels(plane, EDGEFLOW_MVE_VECTOR_BYTES, 2);
 }
 
 void edgeflow_mve_plane_3(const edgeflow_mve_plane *plane)
 {
-    rows_of_channels(plane, 3);
+    rows_of_channels(plane, EDGEFLOW_MVE_VECTOR_BYTES, 3);
+}
+
+void edgeflow_mve_wide_plane_1(const edgeflow_mve_plane *plane)
+{
+    rows_of_channels(plane, 2 * EDGEFLOW_MVE_VECTOR_BYTES, 1);
+}
+
+void edgeflow_mve_wide_plane_2(const edgeflow_mve_plane *plane)
+{
+    rows_of_channels(plane, 2 * EDGEFLOW_MVE_VECTOR_BYTES, 2);
 }
 
 void edgeflow_mve_plane_any(const edgeflow_mve_plane *plane)

@@ -33,17 +33,21 @@ typedef struct {
     int32_t offsets[4]; /* of the output, by lanes */
     int32_t minimum[4];
     int32_t maximum[4];
-    uint8_t scatter[EDGEFLOW_MVE_VECTOR_BYTES]; /* where the taps go in `spread` */
+    uint8_t scatter[2 * EDGEFLOW_MVE_VECTOR_BYTES]; /* where the taps go in `spread` */
 } edgeflow_mve_plane;
 
-/* One, two or three rows of outputs whose columns of the plane are at most 16 bytes. A vector of
- * spread weights has zeros between the filter's columns, where a plane has more rows than the
- * filter; for the next row of outputs it is the same, `row_shift` bytes further on. `spread` is
- * working memory of 32 bytes, of which only the taps in the upper half are not zero. 16 bytes from
- * each of the columns' starts are read, and the last four columns are whole. */
+/* Rows of outputs whose columns of the plane are at most 16 bytes: one, two or three rows. Spread
+ * weights have zeros between the filter's columns, where a plane has more rows than the filter; for
+ * the next row of outputs they are the same, `row_shift` bytes further on. `spread` is working memory
+ * of 48 bytes, of which only the taps, from byte 16 on, are not zero. 16 bytes from each of the
+ * columns' starts are read, and the last four columns are whole. */
 void edgeflow_mve_plane_1(const edgeflow_mve_plane *plane);
 void edgeflow_mve_plane_2(const edgeflow_mve_plane *plane);
 void edgeflow_mve_plane_3(const edgeflow_mve_plane *plane);
+
+/* The same for columns of at most 32 bytes: one or two rows. */
+void edgeflow_mve_wide_plane_1(const edgeflow_mve_plane *plane);
+void edgeflow_mve_wide_plane_2(const edgeflow_mve_plane *plane);
 
 /* One row of outputs, any number of taps, the weights not spread. */
 void edgeflow_mve_plane_any(const edgeflow_mve_plane *plane);
