@@ -13,7 +13,12 @@ from edgeflow.graph.requantize import conv_requantization
 
 STRIP_BYTES = 2048
 
-DOT_SOURCES = ("edgeflow_mve_dot.c", "edgeflow_mve_triples.S", "edgeflow_mve_singles.S")
+DOT_SOURCES = (
+    "edgeflow_mve_dot.c",
+    "edgeflow_mve_triples.S",
+    "edgeflow_mve_narrow_triples.S",
+    "edgeflow_mve_singles.S",
+)
 
 
 def new_columns(graph: Graph, node: Node) -> int:

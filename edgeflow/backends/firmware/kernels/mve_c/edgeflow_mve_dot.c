@@ -6,7 +6,7 @@ void edgeflow_mve_pixels(const edgeflow_mve_dot *dot, const int8_t *pixels, int3
     const int32_t triples = count / 3;
     const int32_t singles = count - 3 * triples;
     if (triples > 0) {
-        edgeflow_mve_triples(dot, pixels, step, triples, output);
+        dot->triples(dot, pixels, step, triples, output);
     }
     if (singles > 0) {
         edgeflow_mve_singles(dot, pixels + 3 * triples * step, step, singles,
@@ -14,7 +14,7 @@ void edgeflow_mve_pixels(const edgeflow_mve_dot *dot, const int8_t *pixels, int3
     }
 }
 
-/* What edgeflow_mve_triples.S and edgeflow_mve_singles.S do, for hosts without MVE. */
+/* What the assembler files do, for hosts without MVE. */
 #if !defined(__ARM_FEATURE_MVE)
 
 void edgeflow_mve_singles(const edgeflow_mve_dot *dot, const int8_t *pixels, int32_t step,
@@ -39,6 +39,12 @@ void edgeflow_mve_singles(const edgeflow_mve_dot *dot, const int8_t *pixels, int
 
 void edgeflow_mve_triples(const edgeflow_mve_dot *dot, const int8_t *pixels, int32_t step,
                           int32_t triples, int8_t *output)
+{
+    edgeflow_mve_singles(dot, pixels, step, 3 * triples, output);
+}
+
+void edgeflow_mve_narrow_triples(const edgeflow_mve_dot *dot, const int8_t *pixels, int32_t step,
+                                 int32_t triples, int8_t *output)
 {
     edgeflow_mve_singles(dot, pixels, step, 3 * triples, output);
 }

@@ -11,20 +11,22 @@
     .syntax unified
     .thumb
 
+#include "edgeflow_mve_rescale_triples.h"
+
     .equ    WEIGHTS, 0              /* edgeflow_mve_dot */
     .equ    CONSTANTS, 4
     .equ    TAPS, 8
     .equ    OUTPUTS, 12
     .equ    ZERO_POINT, 16
-    .equ    MINIMUM, 20
     .equ    MAXIMUM, 24
 
     .equ    START, 0                /* on the stack: what a pair of channels starts with */
-    .equ    SCALING, 36             /* constants, output, zero point, outputs, end of constants */
-    .equ    LOWER, 56               /* lower bounds, a vector */
-    .equ    DOT, 72
-    .equ    STEP, 76
-    .equ    FRAME, 80
+    .equ    SCALING, 36             /* constants, output, zero point, outputs, end of constants,
+                                       whether results below the zero point are clamped */
+    .equ    LOWER, 64               /* lower bounds, a vector */
+    .equ    DOT, 80
+    .equ    STEP, 84
+    .equ    FRAME, 88
     .equ    TRIPLES, FRAME + 64     /* where r3 was saved */
     .equ    OUTPUT, FRAME + 104     /* the fifth argument */
 
@@ -50,33 +52,6 @@
     vmov    q6[\high], q6[\low], r4, r10
     .endm
 
-    /* Loads biases, multipliers, shifts and bounds. r0: behind the constants, r1 r6 r7: where the
-     * three pixels' outputs go, r2: zero point, r3: channels, r4: end of the constants. */
-    .macro  rescale_start
-    add     r6, sp, #SCALING
-    ldm     r6, {r0, r1, r2, r3, r4}
-    add     r6, r1, r3
-    add     r7, r6, r3
-    vldrw.u32 q0, [r0], #16
-    vldrw.u32 q1, [r0], #16
-    vadd.i32 q4, q4, q0
-    vldrb.s32 q2, [r0], #4
-    vadd.i32 q5, q5, q0
-    vldrw.u32 q3, [sp, #LOWER]
-    vadd.i32 q6, q6, q0
-    .endm
-
-    /* edgeflow_mve_rescale; q0 is the sign of the sums. */
-    .macro  rescale sums
-    vshr.s32 q0, \sums, #31
-    vqrdmulh.s32 \sums, \sums, q1
-    vadd.i32 \sums, \sums, q0
-    vrshl.s32 \sums, \sums, q2
-    vadd.i32 \sums, \sums, r2
-    vmax.s32 \sums, \sums, q3
-    vmin.s32 \sums, \sums, q7
-    .endm
-
     .section .text.edgeflow_mve_triples, "ax", %progbits
     .balign 4
     .global edgeflow_mve_triples
@@ -86,9 +61,14 @@ edgeflow_mve_triples:
     vpush   {d8, d9, d10, d11, d12, d13, d14, d15}
     sub     sp, sp, #FRAME
     strd    r0, r2, [sp, #DOT]
-    ldr     r4, [r0, #MINIMUM]
+    ldrd    r5, r4, [r0, #ZERO_POINT]   /* minimum */
     vdup.32 q0, r4
     vstrw.32 q0, [sp, #LOWER]
+    cmp     r4, r5
+    ite     ge
+    movge   r5, #1
+    movlt   r5, #0
+    str     r5, [sp, #SCALING + 20]
     ldr     r4, [r0, #MAXIMUM]
     vdup.32 q7, r4
     ldr     r11, [r0, #TAPS]
@@ -127,13 +107,20 @@ edgeflow_mve_triples:
     sub     r9, r9, r12
     two_channels 3, 1
     rescale_start
+    cbnz    r5, .Lpositive
     rescale q4
-    vstrb.32 q4, [r1], #4
     rescale q5
-    strd    r0, r1, [sp, #SCALING]
-    vstrb.32 q5, [r6]
     rescale q6
+    b       .Lstore
+.Lpositive:
+    rescale_positive q4
+    rescale_positive q5
+    rescale_positive q6
+.Lstore:
+    vstrb.32 q4, [r1], #4
+    vstrb.32 q5, [r6]
     vstrb.32 q6, [r7]
+    strd    r0, r1, [sp, #SCALING]
     sub     r7, r9, r12
     cmp     r0, r4
     add     r9, r7, r11, lsl #1
