@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgeflow.backends.firmware.mve_c.linear_sum import LinearSum, linear_sum
+from edgeflow.backends.firmware.linear_sum import LinearSum, linear_sum
 from edgeflow.graph.interpreter import run_batch
 from edgeflow.graph.ir import Activation, Elementwise, Graph, OpKind, Quantization
 from edgeflow.graph.requantize import add_requantization

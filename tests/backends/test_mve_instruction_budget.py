@@ -42,9 +42,7 @@ def _layer(
         "x": Tensor("x", (1, *image), DType.INT8, Quantization((2.0**-5,), (-7,))),
         "w": Tensor("w", shape, DType.INT8, unit, weights),
         "b": Tensor("b", (outputs,), DType.INT32, Quantization((2.0**-12,), (0,)), bias),
-        "y": Tensor(
-            "y", (1, height, width, outputs), DType.INT8, Quantization((2.0**-2,), (3,))
-        ),
+        "y": Tensor("y", (1, height, width, outputs), DType.INT8, Quantization((2.0**-2,), (3,))),
     }
     node = Node("conv", kind, ("x", "w", "b"), ("y",), Conv2D(window))
     graph = Graph("conv", tensors, (node,), ("x",), ("y",))

@@ -94,7 +94,9 @@ def _pointwise(layer: LayerContext) -> RenderedLayer:
     window = layer.node.attributes.window
     found = channels(layer.graph, layer.node)
     assert found is not None
-    fields_of_dot, constants = dot(layer, found, found.rows, f"weights {list(layer.input(1).shape)}")
+    fields_of_dot, constants = dot(
+        layer, found, found.rows, f"weights {list(layer.input(1).shape)}"
+    )
     _, _, in_w, in_c = layer.input(0).shape
     _, out_h, out_w, _ = layer.output.shape
     rows, pixels = out_h, out_w

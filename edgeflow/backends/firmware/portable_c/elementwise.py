@@ -8,6 +8,7 @@ import numpy as np
 
 from edgeflow.backends.firmware.c_text import CType, Expression, Value
 from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
+from edgeflow.backends.firmware.linear_sum import linear_sum
 from edgeflow.backends.firmware.portable_c.operands import clamp_fields, operand_place
 from edgeflow.graph.ir import Tensor
 from edgeflow.graph.requantization import Rescaling
@@ -57,8 +58,39 @@ def _elementwise(
     return RenderedLayer((call,), (*arguments[0][1], *arguments[1][1]))
 
 
+def linear_add(layer: LayerContext) -> RenderedLayer | None:
+    """ADD of operands of one shape as one linear form; None where there is none."""
+    constants = add_requantization(layer.graph, layer.node)
+    shapes = {layer.input(0).shape, layer.input(1).shape, layer.output.shape}
+    found = linear_sum(constants) if len(shapes) == 1 else None
+    if found is None:
+        return None
+    places = [operand_place(layer, index) for index in range(2)]
+    function = "edgeflow_linear_add"
+    call = KernelCall(
+        function=function,
+        header=f"{function}.h",
+        layer_type=f"{function}_layer",
+        layer={
+            "elements": int(np.prod(layer.output.shape)),
+            "first_multiplier": found.first_multiplier,
+            "second_multiplier": found.second_multiplier,
+            "base": found.base,
+            "shift": found.shift,
+            "minimum": constants.range.minimum,
+            "maximum": constants.range.maximum,
+        },
+        arguments=(places[0][0], places[1][0], layer.place(layer.node.outputs[0])),
+        sources=(f"{function}.c",),
+    )
+    return RenderedLayer((call,), (*places[0][1], *places[1][1]))
+
+
 def add(layer: LayerContext) -> RenderedLayer:
     """ADD."""
+    linear = linear_add(layer)
+    if linear is not None:
+        return linear
     constants = add_requantization(layer.graph, layer.node)
     first: dict[str, Value] = {
         "zero_point": constants.input1_zero_point,
