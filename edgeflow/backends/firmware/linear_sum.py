@@ -11,8 +11,10 @@ from edgeflow.graph.requantization import AddRequantization
 
 _INPUTS = np.arange(-128, 128, dtype=np.int64)
 _LARGEST_SHIFT = 30
-# Ties away from zero need slopes a little too steep; other layers take the first that is tried.
-_TILTS = (0.0, *(sign * 2.0**-bits for bits in range(24, 9, -1) for sign in (1, -1)))
+# The search for multipliers: steps from a rough one to single units, in eight directions.
+_STEPS = tuple(2**bits for bits in range(12, -1, -1))
+_DIRECTIONS = ((1, 1), (-1, -1), (1, 0), (-1, 0), (0, 1), (0, -1), (1, -1), (-1, 1))
+_MOST_TRIALS = 400
 _FREE = 2**40
 
 
@@ -37,14 +39,44 @@ def linear_sum(values: AddRequantization) -> LinearSum | None:
         return None
     begin = np.where(outputs > values.range.minimum, outputs << shift, -_FREE)
     end = np.where(outputs < values.range.maximum, (outputs + 1) << shift, _FREE) - 1
-    for tilt in _TILTS:
-        first, second = (round(slope * 2**shift * (1 + tilt)) for slope in slopes)
-        for by_first in (0, 1, -1):
-            for by_second in (0, 1, -1):
-                found = _with_base(first + by_first, second + by_second, shift, begin, end)
-                if found is not None:
-                    return found
-    return None
+    first, second = (round(slope * 2**shift) for slope in slopes)
+    return _searched(first, second, shift, begin, end)
+
+
+def _searched(
+    first: int, second: int, shift: int, begin: Int64Array, end: Int64Array
+) -> LinearSum | None:
+    """Multipliers near the given ones that leave room for a base.
+
+    What is missing to such room is a convex function of the multipliers, so that going downhill
+    finds its least value or comes near.
+    """
+    missing, base = _room(first, second, begin, end)
+    trials = 0
+    for step in _STEPS:
+        went_on = True
+        while went_on and missing > 0 and trials < _MOST_TRIALS:
+            went_on = False
+            for by_first, by_second in _DIRECTIONS:
+                tried = first + step * by_first, second + step * by_second
+                trial = _room(*tried, begin, end)
+                trials += 1
+                if trial[0] < missing:
+                    (first, second), (missing, base), went_on = tried, trial, True
+                    break
+    return LinearSum(first, second, base, shift) if missing <= 0 else None
+
+
+def _room(first: int, second: int, begin: Int64Array, end: Int64Array) -> tuple[int, int]:
+    """How far the bases that the pairs ask for lie apart, 0 or less if one serves all; the middle.
+
+    Nothing may overflow int32, whatever the inputs.
+    """
+    products = first * _INPUTS[:, None] + second * _INPUTS
+    largest = 2**31 - 1 - 128 * (abs(first) + abs(second))
+    least = max(int((begin - products).max()), -largest)
+    most = min(int((end - products).min()), largest)
+    return least - most, (least + most) // 2
 
 
 def _outputs(values: AddRequantization) -> Int64Array:
@@ -72,17 +104,3 @@ def _slopes(values: AddRequantization) -> tuple[float, float]:
     first = np.ldexp(values.input1_multiplier, values.input1_shift - 31)
     second = np.ldexp(values.input2_multiplier, values.input2_shift - 31)
     return float(first * output), float(second * output)
-
-
-def _with_base(
-    first: int, second: int, shift: int, begin: Int64Array, end: Int64Array
-) -> LinearSum | None:
-    """The middle of the bases for which every pair lies between the begin and end of its output."""
-    products = first * _INPUTS[:, None] + second * _INPUTS
-    least, most = int((begin - products).max()), int((end - products).min())
-    if least > most:
-        return None
-    base = (least + most) // 2
-    if abs(base) + 128 * (abs(first) + abs(second)) >= 2**31:
-        return None
-    return LinearSum(first, second, base, shift)
