@@ -19,6 +19,14 @@ static inline void add_halves(uint32_t *sums, uint32_t halves)
     sums[1] += (uint32_t)((int32_t)(halves - low) >> 16);
 }
 
+/* One tap of a word; the shifts are constants also where the compiler unrolls no loop. */
+#define ADD_TAP(tap)                                                        \
+    {                                                                       \
+        const uint32_t x = (uint32_t)input[tap];                            \
+        a += x * ((word >> (2 * FIELD_BITS * (tap))) & FIELDS);              \
+        b += x * ((word >> (2 * FIELD_BITS * (tap) + FIELD_BITS)) & FIELDS); \
+    }
+
 /* Whole words, at least one and at most a block, of four outputs. */
 ALONE const int8_t *add_words(uint32_t *sums, const int8_t *input, const uint32_t *weights,
                               const uint32_t *end)
@@ -27,11 +35,13 @@ ALONE const int8_t *add_words(uint32_t *sums, const int8_t *input, const uint32_
     uint32_t b = 0;
     do {
         const uint32_t word = *weights++;
-        for (int32_t tap = 0; tap < GROUP_TAPS; tap++) {
-            const uint32_t x = (uint32_t)*input++;
-            a += x * ((word >> (2 * FIELD_BITS * tap)) & FIELDS);
-            b += x * ((word >> (2 * FIELD_BITS * tap + FIELD_BITS)) & FIELDS);
-        }
+        ADD_TAP(0)
+        ADD_TAP(1)
+#if FIELD_BITS == 2
+        ADD_TAP(2)
+        ADD_TAP(3)
+#endif
+        input += GROUP_TAPS;
     } while (weights != end);
     add_halves(sums, a);
     add_halves(sums + 2, b);
