@@ -89,17 +89,27 @@ def test_operators_run_without_undefined_behaviour(cases, tmp_path):
     _assert_clean(list(cases), tmp_path, KernelSet.PORTABLE_C)
 
 
-@needs_gcc
-@pytest.mark.parametrize("kernel_set", [KernelSet.DSP_C, KernelSet.MVE_C])
-def test_fast_kernels_run_without_undefined_behaviour(kernel_set, tmp_path):
-    """The C twins of the assembler, and all that is C in either case."""
+def _ordinary(count: int, weight_bits: tuple[int, ...]) -> list[Case]:
     rng = np.random.default_rng(5)
-    networks = [ordinary_network(seed) for seed in range(200, 230)]
+    networks = [ordinary_network(200 + i, weight_bits=weight_bits) for i in range(count)]
     cases = []
     for graph in networks:
         shape = graph.tensors[graph.inputs[0]].shape
         cases.append((graph, {graph.inputs[0]: rng.integers(-128, 128, shape, dtype=np.int8)}))
-    _assert_clean(cases, tmp_path, kernel_set)
+    return cases
+
+
+@needs_gcc
+@pytest.mark.parametrize("kernel_set", [KernelSet.DSP_C, KernelSet.MVE_C])
+def test_fast_kernels_run_without_undefined_behaviour(kernel_set, tmp_path):
+    """The C twins of the assembler, and all that is C in either case."""
+    _assert_clean(_ordinary(30, (8,)), tmp_path, kernel_set)
+
+
+@needs_gcc
+@pytest.mark.parametrize("kernel_set", [KernelSet.PORTABLE_C, KernelSet.DSP_C])
+def test_kernels_of_narrow_weights_run_without_undefined_behaviour(kernel_set, tmp_path):
+    _assert_clean(_ordinary(20, (4, 2)), tmp_path, kernel_set)
 
 
 @needs_gcc

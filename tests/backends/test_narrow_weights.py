@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +136,33 @@ def test_ordinary_networks_take_the_fast_kernels() -> None:
         assert text.count(f"edgeflow_int{bits}_unpack(") >= 20
     for portable in ("edgeflow_int4_pixel", "edgeflow_int2_pixel"):
         assert portable not in text
+
+
+@pytest.mark.parametrize(
+    ("kernel_set", "core"),
+    [(KernelSet.PORTABLE_C, "cortex-m0plus"), (KernelSet.DSP_C, "cortex-m4")],
+)
+def test_gcc_for_arm_builds_the_kernels_without_a_warning(
+    kernel_set: KernelSet, core: str, tmp_path: Path
+) -> None:
+    compiler = shutil.which("arm-none-eabi-gcc")
+    if compiler is None:
+        pytest.skip("arm-none-eabi-gcc is not installed")
+    source = generate(ordinary_network(4, layers=14, weight_bits=(4, 2)), kernel_set)
+    for name, text in source.files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    names = sorted(name for name in source.files if name.endswith((".c", ".S")))
+    assert any("int4" in name for name in names)
+    assert any("int2" in name for name in names)
+    warnings = ("-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Wmissing-prototypes")
+    done = subprocess.run(
+        [compiler, f"-mcpu={core}", "-mthumb", "-std=c99", "-O2", *warnings, "-c", *names],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_no_filter_is_unpacked_beyond_its_working_memory() -> None:

@@ -49,13 +49,16 @@ def _dense(
     return Graph("dense", tensors, (node,), ("x",), ("y",))
 
 
-def _short(found: DenseOutputs, sums: np.ndarray) -> np.ndarray:
-    scaled = (found.base + ((sums * found.multipliers[:, None]) >> 32)) >> found.shift
-    assert np.all(np.abs(found.base + ((sums * found.multipliers[:, None]) >> 32)) < 2**31)
+def _short(found: DenseOutputs, sums: np.ndarray, sum_shift: int = 0) -> np.ndarray:
+    unshifted = found.base + (((sums << sum_shift) * found.multipliers[:, None]) >> 32)
+    assert np.all(np.abs(unshifted) < 2**31)
+    scaled = unshifted >> found.shift
     return np.clip(np.clip(scaled, -128, 127), found.range.minimum, found.range.maximum)
 
 
-def _assert_exact(graph: Graph, node: Node, found: DenseOutputs, rng: np.random.Generator) -> None:
+def _assert_exact(
+    graph: Graph, node: Node, found: DenseOutputs, rng: np.random.Generator, sum_shift: int = 0
+) -> None:
     """Every sum around every step, the ends of the range, and random ones."""
     values = fully_connected_requantization(graph, node)
     factors = np.array(values.multipliers, np.int64)[:, None]
@@ -69,7 +72,7 @@ def _assert_exact(graph: Graph, node: Node, found: DenseOutputs, rng: np.random.
     exact = multiply_as_double(sums, factors, shifts) + values.output_zero_point
     expected = np.clip(exact, values.range.minimum, values.range.maximum)
     changing = np.any(found.rows != 0, axis=1)
-    assert np.array_equal(_short(found, sums)[changing], expected[changing])
+    assert np.array_equal(_short(found, sums, sum_shift)[changing], expected[changing])
 
 
 @pytest.mark.parametrize("zero_point", [-128, -7, 0, 127])
@@ -121,6 +124,23 @@ def test_outputs_of_one_scale_share_their_multiplier():
     found = dense_outputs(graph, graph.nodes[0])
     assert found is not None
     assert not found.share_multiplier
+
+
+@pytest.mark.parametrize("sum_shift", [4, 6])
+@pytest.mark.parametrize("zero_point", [-128, 3])
+def test_sums_of_narrow_weights_are_exact_at_larger_scales(sum_shift, zero_point):
+    rng = np.random.default_rng(sum_shift)
+    found_some = 0
+    for _ in range(20):
+        scales = (2.0 ** rng.uniform(-6, sum_shift - 3, 5)).tolist()
+        graph = _dense(rng, scales, zero_point, inputs=9)
+        graph.tensors["w"].data[:] >>= sum_shift
+        graph.tensors["b"].data[:] >>= 8
+        found = dense_outputs(graph, graph.nodes[0], sum_shift)
+        if found is not None:
+            found_some += 1
+            _assert_exact(graph, graph.nodes[0], found, rng, sum_shift)
+    assert found_some >= 15
 
 
 def test_scales_from_a_half_on_have_no_short_form():

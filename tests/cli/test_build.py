@@ -16,7 +16,7 @@ import pytest
 
 from edgeflow.errors import ExitCode
 from edgeflow.pipeline.storage import PARTIAL_PREFIX
-from tests.cli.conftest import ROOT, Built, edgeflow
+from tests.cli.conftest import QUICK, ROOT, Built, edgeflow
 from tests.pipeline.small_line import tree
 
 STAGES = ["data", "train", "quantize", "generate", "compile", "run", "gate", "report", "bundle"]
@@ -273,3 +273,32 @@ def test_a_damaged_real_stage_is_rebuilt_to_the_same_bundle(
     assert ended.code == 0, ended.err
     assert f"[{name}] the cached result is damaged" in ended.err
     assert tree(run_dir / "bundle") == tree(built.run_dir / "bundle")
+
+
+def test_a_network_with_four_bit_weights_is_trained_built_and_verified(tmp_path: Path) -> None:
+    config = tmp_path / "edgeflow.toml"
+    config.write_text(QUICK + "weight_bits = 4\nfirst_and_last_weight_bits = 8\n", encoding="utf-8")
+    ended = edgeflow("build", "--config", config, "--run-dir", tmp_path / "run", "--json")
+    assert ended.code == 0, ended.err
+    assert ended.document["passed"]
+    accuracy = {
+        row["stage"]: row["value"] for row in ended.document["accuracies"] if row["split"] == "test"
+    }
+    assert accuracy["device"] == accuracy["int8, interpreter"] > 0.5
+    bundle = tmp_path / "run" / "bundle"
+    weights = (bundle / "firmware" / "edgeflow_weights.c").read_text(encoding="utf-8")
+    assert "int4 weights" in weights
+    assert "int8 weights" in weights
+    assert edgeflow("verify", bundle, "--json").document["passed"]
+
+
+def test_weight_bits_that_the_target_does_not_run_are_refused_before_training(
+    tmp_path: Path,
+) -> None:
+    config = tmp_path / "edgeflow.toml"
+    config.write_text("[quantize]\nweight_bits = 3\n", encoding="utf-8")
+    ended = edgeflow("build", "--config", config, "--run-dir", tmp_path / "run")
+    assert ended.code == ExitCode.USAGE
+    assert "weight_bits = 3: cortex-m4 does not run such weights" in ended.err
+    assert "weight bits there: 2, 4, 8" in ended.err
+    assert not (tmp_path / "run" / "stages").exists()

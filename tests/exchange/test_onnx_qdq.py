@@ -363,3 +363,69 @@ def test_narrow_weights_outside_their_bits_are_refused_by_the_checker() -> None:
     helper.set_model_props(model, {"edgeflow.bits": '{"conv_same/weights": 2}'})
     with pytest.raises(ModelError, match="2 bits"):
         onnx_qdq.read(model.SerializeToString())
+
+
+NARROWED = ("conv_same/weights", "depthwise/weights", "conv_valid/weights")
+
+
+def _with_weights_of(bits: int) -> Graph:
+    graph = every_operator()
+    for name in NARROWED:
+        data = graph.tensors[name].data
+        assert data is not None
+        graph = with_tensor(graph, name, data=data >> (8 - bits), bits=bits)
+    return graph
+
+
+@pytest.mark.parametrize(
+    ("bits", "stored", "opset", "per_byte"),
+    [(4, TensorProto.INT4, 21, 2), (3, TensorProto.INT4, 21, 2), (2, TensorProto.INT2, 25, 4)],
+)
+def test_narrow_weights_have_the_narrow_types_of_onnx(
+    bits: int, stored: int, opset: int, per_byte: int
+) -> None:
+    graph = _with_weights_of(bits)
+    content = assert_round_trip(graph)
+    model = onnx.load_from_string(content)
+    onnx.checker.check_model(model, full_check=True)
+    assert model.opset_import[0].version == opset
+    weights = next(t for t in model.graph.initializer if t.name == "conv_same/weights")
+    assert weights.data_type == stored
+    assert len(weights.raw_data) == -(-int(np.prod(weights.dims)) // per_byte)
+    wide = graph
+    for name in NARROWED:
+        wide = with_tensor(wide, name, bits=8)
+    feeds = {"input": samples(model, 1)[0]}
+    answers = run_onnxruntime(content, feeds), run_onnxruntime(onnx_qdq.write(wide), feeds)
+    for narrow, as_int8 in zip(*answers, strict=True):
+        assert np.array_equal(narrow, as_int8)
+
+
+@pytest.mark.parametrize("bits", [4, 2])
+def test_narrow_weights_of_other_tools_are_read_with_their_width(bits: int) -> None:
+    """Without our metadata, and stored in int32_data, as onnx.helper does."""
+    model = onnx.load_from_string(onnx_qdq.write(_with_weights_of(bits)))
+    del model.metadata_props[:]
+    for tensor in model.graph.initializer:
+        if tensor.data_type in (TensorProto.INT4, TensorProto.INT2):
+            tensor.int32_data.extend(tensor.raw_data)
+            tensor.ClearField("raw_data")
+    graph = onnx_qdq.read(model.SerializeToString())
+    expected = canonicalize(_with_weights_of(bits))
+    for name in ("conv_same/weights", "depthwise/weights"):
+        assert graph.tensors[name].bits == bits
+        assert np.array_equal(graph.tensors[name].data, expected.tensors[name].data)
+
+
+@pytest.mark.parametrize("change", ["shorter", "longer", "beyond a byte"])
+def test_narrow_weights_that_lie_about_their_size_are_refused(change: str) -> None:
+    model = onnx.load_from_string(onnx_qdq.write(_with_weights_of(4)))
+    weights = next(t for t in model.graph.initializer if t.name == "conv_same/weights")
+    content = weights.raw_data
+    if change == "beyond a byte":
+        weights.ClearField("raw_data")
+        weights.int32_data.extend([300, *content[1:]])
+    else:
+        weights.raw_data = content[:-1] if change == "shorter" else content + b"\0"
+    with pytest.raises(ModelError, match="conv_same/weights"):
+        onnx_qdq.read(model.SerializeToString())

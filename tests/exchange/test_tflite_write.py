@@ -5,9 +5,10 @@ import pytest
 import tflite
 
 from edgeflow.errors import GraphError
-from edgeflow.exchange.tflite import write
-from edgeflow.graph.ir import Conv2D, Graph, OpKind, Pool2D, Window
-from tests.exchange.tflite_graphs import GraphBuilder, every_operator, run_litert
+from edgeflow.exchange.tflite import read, write
+from edgeflow.graph.interpreter import run
+from edgeflow.graph.ir import Conv2D, Elementwise, Graph, Node, OpKind, Pool2D, Window
+from tests.exchange.tflite_graphs import GraphBuilder, every_operator, run_litert, with_tensor
 
 
 def random_inputs(graph: Graph, seed: int = 0) -> list[np.ndarray]:
@@ -106,3 +107,54 @@ def test_pooling_that_tensorflow_lite_cannot_say_is_refused() -> None:
     b.node(OpKind.AVERAGE_POOL_2D, (x,), y, Pool2D(2, 2, window))
     with pytest.raises(GraphError, match="'y': paddings"):
         write(b.graph((x,), (y,)))
+
+
+def _narrow(bits: int) -> Graph:
+    b = GraphBuilder()
+    x = b.activation("x", (1, 5, 5, 3))
+    window = Window(pad_top=1, pad_bottom=1, pad_left=1, pad_right=1)
+    y = b.conv(x, "y", 3, (3, 3), Conv2D(window))
+    graph = b.graph((x,), (y,))
+    weights = graph.tensors["y/weights"].data
+    assert weights is not None
+    return with_tensor(graph, "y/weights", data=weights >> (8 - bits), bits=bits)
+
+
+@pytest.mark.parametrize("bits", [4, 3, 2])
+def test_narrow_weights_are_int4_two_to_a_byte(bits: int) -> None:
+    graph = _narrow(bits)
+    data = write(graph)
+    model = tflite.Model.GetRootAs(data)
+    subgraph = model.Subgraphs(0)
+    tensors = [subgraph.Tensors(i) for i in range(subgraph.TensorsLength())]
+    weights = next(t for t in tensors if t.Name() == b"y/weights")
+    assert weights.Type() == tflite.TensorType.INT4
+    # 81 weights, an odd number
+    assert model.Buffers(weights.Buffer()).DataLength() == 41
+    versions = {
+        model.OperatorCodes(i).BuiltinCode(): model.OperatorCodes(i).Version()
+        for i in range(model.OperatorCodesLength())
+    }
+    assert versions[tflite.BuiltinOperator.CONV_2D] == 7
+    (x,) = random_inputs(graph)
+    (output,) = run_litert(data, [x], reference=True)
+    assert np.array_equal(output, run(graph, {"x": x})["y"])
+    assert read(data).tensors["y/weights"].bits == bits
+
+
+def test_a_constant_that_is_no_operators_weights_alone_stays_int8() -> None:
+    graph = _narrow(4)
+    b = GraphBuilder()
+    b.activation("z", graph.tensors["y/weights"].shape)
+    node = Node("add", OpKind.ADD, ("y/weights", "y/weights"), ("z",), Elementwise())
+    shared = Graph(
+        graph.name,
+        {**graph.tensors, "z": b.tensors["z"]},
+        (*graph.nodes, node),
+        graph.inputs,
+        (*graph.outputs, "z"),
+    )
+    subgraph = tflite.Model.GetRootAs(write(shared)).Subgraphs(0)
+    tensors = [subgraph.Tensors(i) for i in range(subgraph.TensorsLength())]
+    weights = next(t for t in tensors if t.Name() == b"y/weights")
+    assert weights.Type() == tflite.TensorType.INT8

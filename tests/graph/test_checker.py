@@ -152,6 +152,7 @@ BROKEN: dict[str, tuple[Callable[[], Graph], str]] = {
         ),
         "in 4 bits",
     ),
+    "activation that is narrower": (lambda: with_tensor(chain(), "input0", bits=4), "of 4 bits"),
     "no outputs": (lambda: replace(chain(), outputs=()), "no input or no output"),
     "input that is unknown": (lambda: replace(chain(), inputs=("nowhere",)), "'nowhere'"),
     "output that is an input": (lambda: replace(chain(), outputs=("input0",)), "'input0'"),

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgeflow.graph.cost import macs, signature, weight_bytes
+from edgeflow.graph.cost import macs, precision, signature, weight_bytes
 from edgeflow.graph.ir import (
     Activation,
     Conv2D,
     Elementwise,
     FullyConnected,
     Mean,
+    NoAttributes,
     OpKind,
     Pool2D,
     Quantization,
@@ -41,6 +42,21 @@ class Example(GraphBuilder):
         graph = self.build(self.leaves())
         node = graph.nodes[-1]
         return macs(graph, node), weight_bytes(graph, node), signature(graph, node)
+
+
+def test_precision_tells_the_bits_of_weights() -> None:
+    for bits in (8, 4, 2):
+        b = Example()
+        x = b.input((1, 8, 8, 3), X)
+        b.weighted(OpKind.CONV_2D, x, (16, 3, 3, 3), Conv2D(Window()), bits)
+        graph = b.build(b.leaves())
+        assert precision(graph, graph.nodes[0]) == f"w{bits}a8"
+        assert weight_bytes(graph, graph.nodes[0]) == 16 * 27 * bits // 8 + 16 * 4
+    b = Example()
+    x = b.input((1, 8, 8, 3), X)
+    y = b.node(OpKind.RELU, [x], NoAttributes(), X)
+    graph = b.build([y.name])
+    assert precision(graph, graph.nodes[0]) == "w8a8"
 
 
 def test_convolution() -> None:

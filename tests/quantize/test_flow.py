@@ -12,13 +12,15 @@ from torch import nn
 
 from edgeflow.data.dataset import Dataset, Split
 from edgeflow.data.preprocessing import Affine, Preprocessing, RawFeatures
-from edgeflow.errors import TrainingError
+from edgeflow.errors import ConfigError, TrainingError
 from edgeflow.progress import ProgressEvent
 from edgeflow.quantize.flow import Kept, quantize
 from edgeflow.quantize.grids import FixedGrid
 from edgeflow.quantize.options import QuantizeOptions
+from edgeflow.quantize.weight_bits import bits_by_layer
 
 OPTIONS = QuantizeOptions(calibration_samples=32, epochs=2, batch_size=16, threads=1)
+QUICKEST = OPTIONS.model_copy(update={"epochs": 0})
 
 
 def make_split(count: int, seed: int) -> Split:
@@ -134,6 +136,40 @@ def test_fine_tuning_restores_coarse_weights(network: nn.Module, dataset: Datase
     assert result.fine_tuned_accuracy is not None
     assert result.fine_tuned_accuracy >= result.post_training_accuracy
     assert result.accuracy >= 0.9
+
+
+def _widths(module: nn.Module) -> list[int]:
+    grids = [m for m in module.modules() if isinstance(m, FixedGrid) and m.low == -m.high]
+    return [grid.high.bit_length() + 1 for grid in grids]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"weight_bits": 4}, [4, 4]),
+        ({"weight_bits": 2, "first_and_last_weight_bits": 8}, [8, 8]),
+        ({"weight_bits": 4, "layer_weight_bits": {"LAST": 2}}, [4, 2]),
+    ],
+)
+def test_layers_get_the_weight_bits_that_the_options_say(
+    network: nn.Module, dataset: Dataset, options: dict[str, object], expected: list[int]
+) -> None:
+    names = list(bits_by_layer(quantize(network, dataset, QUICKEST).module, QUICKEST))
+    assert len(names) == 2
+    given = QUICKEST.model_dump() | options
+    if given["layer_weight_bits"]:
+        given["layer_weight_bits"] = {names[-1]: 2}
+    result = quantize(network, dataset, QuantizeOptions.model_validate(given))
+    assert _widths(result.module) == expected
+
+
+def test_weight_bits_of_an_unknown_layer_are_refused_with_the_names(
+    network: nn.Module, dataset: Dataset
+) -> None:
+    options = QUICKEST.model_copy(update={"layer_weight_bits": {"nowhere": 4}})
+    with pytest.raises(ConfigError, match="'nowhere'") as caught:
+        quantize(network, dataset, options)
+    assert "layers of this network: " in caught.value.hint
 
 
 @pytest.mark.parametrize(
