@@ -84,6 +84,10 @@ class ProfileFileError(InputError):
     """A profile file does not follow the schema."""
 
 
+class EngineError(InputError):
+    """A checkout of another engine lacks what a build needs of it."""
+
+
 class BundleError(InputError):
     """A bundle is damaged, altered or incomplete."""
 

@@ -84,7 +84,11 @@ class EpochRow(_Value):
 
 
 class Summary(_Value):
-    """A build, whole: the report is a function of it and nothing else."""
+    """A build, whole: the report is a function of it and nothing else.
+
+    `arena` is empty for an engine that lays its arena out itself, `layers` where an engine does not
+    show them. `remark` is what a reader should know about the engine's answers.
+    """
 
     schema_version: Literal[1]
     edgeflow_version: str
@@ -105,6 +109,8 @@ class Summary(_Value):
     regions: tuple[RegionRow, ...]
     checks: tuple[CheckRow, ...]
     epochs: tuple[EpochRow, ...] = ()
+    engine: str = "edgeflow"
+    remark: str = ""
 
     @property
     def passed(self) -> bool:

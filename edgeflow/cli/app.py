@@ -102,6 +102,28 @@ def build(
         int | None,
         typer.Option(metavar="N", help="Seed of split, network and training (default: 0)."),
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="`edgeflow`: generated code; `tflm`: your checkouts of TensorFlow Lite Micro and "
+            "CMSIS-NN, to compare with (default: edgeflow).",
+        ),
+    ] = None,
+    tflm_path: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Checkout of TFLM, for --engine tflm.")
+    ] = None,
+    cmsis_nn_path: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Checkout of CMSIS-NN, for --engine tflm.")
+    ] = None,
+    tflm_include: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DIR",
+            help="A folder of headers that TFLM needs and that its own downloads lack. May be "
+            "given several times.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")
     ] = False,
@@ -109,9 +131,10 @@ def build(
     debug: Debug = False,
 ) -> int:
     """Build a verified artifact for a target; what an earlier build finished is used again."""
-    from edgeflow.cli.build import BuildRequest, run_build, show_plan
+    from edgeflow.cli.build import BuildRequest, EngineRequest, run_build, show_plan
 
-    request = BuildRequest(target, data, model, config, run_dir, tuple(budget or ()), seed)
+    chosen = EngineRequest(engine, tflm_path, cmsis_nn_path, tuple(tflm_include or ()))
+    request = BuildRequest(target, data, model, config, run_dir, tuple(budget or ()), seed, chosen)
     return show_plan(request, as_json) if dry_run else run_build(request, as_json)
 
 

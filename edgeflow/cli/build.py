@@ -18,6 +18,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class EngineRequest:
+    """The options of the engine as given; None where one was left out."""
+
+    name: str | None = None
+    tflm_path: str | None = None
+    cmsis_nn_path: str | None = None
+    tflm_include: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class BuildRequest:
     """The options as given; None where an option was left out."""
 
@@ -28,6 +38,7 @@ class BuildRequest:
     run_dir: Path | None
     budgets: tuple[str, ...]
     seed: int | None
+    engine: EngineRequest = EngineRequest()
 
 
 def run_build(request: BuildRequest, as_json: bool) -> int:
@@ -83,7 +94,15 @@ def _resolve(request: BuildRequest) -> Config:
     from edgeflow.pipeline.budgets import parse_budgets
     from edgeflow.pipeline.config import CONFIG_FILE, resolve
 
-    given = {"target": request.target, "model": request.model, "seed": request.seed}
+    given = {
+        "target": request.target,
+        "model": request.model,
+        "seed": request.seed,
+        "engine": request.engine.name,
+        "tflm_path": request.engine.tflm_path,
+        "cmsis_nn_path": request.engine.cmsis_nn_path,
+        "tflm_include": request.engine.tflm_include or None,
+    }
     overrides: dict[str, dict[str, Any]] = {
         "build": {name: value for name, value in given.items() if value is not None},
         "data": {} if request.data is None else {"source": request.data},

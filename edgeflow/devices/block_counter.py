@@ -44,6 +44,8 @@ class _Counter(ctypes.Structure):
         ("code_bytes", ctypes.c_uint32),
         ("instruction_set", ctypes.c_uint32),
         ("owner", ctypes.c_uint32),
+        ("last_owner", ctypes.c_uint32),
+        ("next_layer", ctypes.c_uint32),
         ("state", ctypes.c_uint32),
         ("expired", ctypes.c_uint32),
     ]
@@ -70,6 +72,7 @@ class BlockCounter:
             code_address=image.load_address,
             code_bytes=len(image.bin),
             instruction_set=_ENCODING[image.instruction_set],
+            last_owner=owner_count(image) - 1,
         )
         add_hook(uc, UC_HOOK_BLOCK, "count_block", self._counter)
 
@@ -79,6 +82,7 @@ class BlockCounter:
         self.entries[:] = 0
         self._counter.left = limit
         self._counter.owner = OUTSIDE
+        self._counter.next_layer = FIRST_LAYER
         self._counter.state = CounterState.RUNNING
 
     def expire(self) -> None:

@@ -8,10 +8,9 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeflow.backends.firmware.source import INVOKE_SYMBOL as INVOKE_SYMBOL
 from edgeflow.errors import DataError
 from edgeflow.figures import FigureKind
-
-INVOKE_SYMBOL = "edgeflow_invoke"
 
 Artifact = TypeVar("Artifact", contravariant=True)
 

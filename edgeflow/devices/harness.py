@@ -13,11 +13,15 @@ from edgeflow.errors import BundleError, DeviceFaultError
 from edgeflow.figures import FigureKind
 
 UNCHANGED = 0xFFFF
+NEXT_LAYER = 0xFFFE
 OUTSIDE = 0
 INVOKE = 1
 FIRST_LAYER = 2
 
 _PAINT = 0xC5A55A3C
+# How the mangled name of a kernel's entry of TensorFlow Lite Micro ends: its parameters are
+# (TfLiteContext *, TfLiteNode *).
+_KERNEL_PARAMETERS = "P13TfLiteContextP10TfLiteNode"
 
 
 def owner_count(image: FirmwareImage) -> int:
@@ -26,7 +30,10 @@ def owner_count(image: FirmwareImage) -> int:
 
 
 def code_owners(image: FirmwareImage) -> NDArray[np.uint16]:
-    """For each halfword of code, the owner of what runs from a block that starts there."""
+    """For each halfword of code, the owner of what runs from a block that starts there.
+
+    NEXT_LAYER: the layer whose turn it is, where an interpreter calls it.
+    """
     owners = np.full(len(image.bin) // 2 + 1, UNCHANGED, dtype=np.uint16)
 
     def slots(name: str) -> slice:
@@ -45,9 +52,15 @@ def code_owners(image: FirmwareImage) -> NDArray[np.uint16]:
         return slice(first, first + symbol.size_bytes // 2)
 
     owners[slots("edgeflow_main")] = OUTSIDE
-    owners[slots(INVOKE_SYMBOL)] = INVOKE
+    for name in sorted({INVOKE_SYMBOL, *(layer.caller for layer in image.layers)}):
+        owners[slots(name)] = INVOKE
     for index, layer in enumerate(image.layers):
-        owners[slots(layer.symbol).start] = FIRST_LAYER + index
+        if layer.caller == INVOKE_SYMBOL:
+            owners[slots(layer.symbol).start] = FIRST_LAYER + index
+    if any(layer.caller != INVOKE_SYMBOL for layer in image.layers):
+        for key, symbol in image.symbols.items():
+            if symbol.name.endswith(_KERNEL_PARAMETERS):
+                owners[slots(key).start] = NEXT_LAYER
     return owners
 
 

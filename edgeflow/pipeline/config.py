@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from edgeflow.backends.engine import Engine, EngineOptions
 from edgeflow.data.options import DataOptions
 from edgeflow.errors import ConfigError
 from edgeflow.gate.budget import Budget
@@ -21,7 +22,15 @@ from edgeflow.train.options import TrainOptions
 CONFIG_FILE = "edgeflow.toml"
 RESOLVED_FILE = "edgeflow.resolved.toml"
 SEEDED_SECTIONS = ("data", "train", "quantize")
-_PATHS = (("data", "source"), ("build", "model"), ("build", "weights"), ("build", "target"))
+_PATHS = (
+    ("data", "source"),
+    ("build", "model"),
+    ("build", "weights"),
+    ("build", "target"),
+    ("build", "tflm_path"),
+    ("build", "cmsis_nn_path"),
+    ("build", "tflm_include"),
+)
 _LARGEST_FILE_BYTES = 1 << 20
 
 
@@ -29,7 +38,8 @@ class BuildOptions(BaseModel):
     """What is built: target, network (name, file or `module:attribute`), its weights, and seed.
 
     `weights` is a file for a network given as `module:attribute`, which is then not trained. `seed`
-    is the seed of every section that does not set its own.
+    is the seed of every section that does not set its own. `engine` "tflm" builds with the user's
+    checkouts at `tflm_path` and `cmsis_nn_path`, and further folders of headers for them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,6 +48,26 @@ class BuildOptions(BaseModel):
     model: str = Field(default="small", min_length=1)
     weights: str | None = None
     seed: int = Field(default=0, ge=0, lt=2**63)
+    engine: Engine = Engine.EDGEFLOW
+    tflm_path: str | None = None
+    cmsis_nn_path: str | None = None
+    tflm_include: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _paths_belong_to_their_engine(self) -> BuildOptions:
+        paths = {"tflm_path": self.tflm_path, "cmsis_nn_path": self.cmsis_nn_path}
+        absent = [name for name, path in paths.items() if not path]
+        if self.engine is Engine.TFLM and absent:
+            raise ValueError(f"engine = 'tflm' needs {' and '.join(absent)}")
+        given = [name for name, path in paths.items() if path]
+        given += ["tflm_include"] if self.tflm_include else []
+        if self.engine is not Engine.TFLM and given:
+            raise ValueError(f"{', '.join(given)}: only for engine = 'tflm'")
+        return self
+
+    def engine_options(self) -> EngineOptions:
+        """What the engine takes of these options."""
+        return EngineOptions(self.engine, self.tflm_path, self.cmsis_nn_path, self.tflm_include)
 
 
 class Config(BaseModel):
@@ -150,12 +180,22 @@ def _with_paths_of_file(values: Mapping[str, Any], folder: Path) -> dict[str, An
     placed = dict(values)
     for section, key in _PATHS:
         options = placed.get(section)
-        name = options.get(key) if isinstance(options, Mapping) else None
-        if isinstance(options, Mapping) and isinstance(name, str) and _looks_like_path(name):
-            path = folder / name
-            if path.exists():
-                placed[section] = {**options, key: str(path.absolute())}
+        if not isinstance(options, Mapping) or key not in options:
+            continue
+        given = options[key]
+        if isinstance(given, list):
+            found: Any = [_path_of_file(name, folder) for name in given]
+        else:
+            found = _path_of_file(given, folder)
+        placed[section] = {**options, key: found}
     return placed
+
+
+def _path_of_file(name: Any, folder: Path) -> Any:
+    """The full path of what a name means beside a configuration file; else the name as it is."""
+    if isinstance(name, str) and _looks_like_path(name) and (folder / name).exists():
+        return str((folder / name).absolute())
+    return name
 
 
 def _looks_like_path(name: str) -> bool:

@@ -167,10 +167,12 @@ def _write_into(folder: Path) -> str:
 
 
 def _optional_tools() -> Iterable[Finding]:
+    from edgeflow.backends.tflm.compiler import CPP, INSTALL_HINT
     from edgeflow.devices.qemu_program import EMULATORS, install_hint
 
     for program, purpose, remedy in (
         ("g++", "faster NNCF operators", "install g++ (Debian, Ubuntu: apt install g++)"),
+        (CPP, "builds TensorFlow Lite Micro for --engine tflm", INSTALL_HINT),
         *((e.program, f"emulates boards ({e.isa})", install_hint(e)) for e in EMULATORS),
     ):
         path = shutil.which(program)

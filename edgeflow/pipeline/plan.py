@@ -19,6 +19,7 @@ from edgeflow.pipeline.brought import (
     weights_digest,
 )
 from edgeflow.pipeline.config import Config
+from edgeflow.pipeline.engines import engine_compiler, engine_digest
 from edgeflow.pipeline.stage import Stage
 from edgeflow.targets import registry
 from edgeflow.targets.schema import Target
@@ -34,6 +35,7 @@ class Plan:
     model_digest: str | None
     weights_digest: str | None
     stages: tuple[Stage, ...]
+    engine_digest: str | None = None
 
     @property
     def model_name(self) -> str:
@@ -61,6 +63,7 @@ def make_plan(config: Config) -> Plan:
         model_digest=model_digest(config.build.model),
         weights_digest=weights_digest(config.build.weights),
         stages=STAGES_BY_MODEL[kind_of_model(config.build.model)],
+        engine_digest=engine_digest(config.build.engine_options(), target),
     )
 
 
@@ -124,13 +127,24 @@ def portable_config(plan: Plan) -> Config:
     if target != plan.target.name:
         target = Path(target).name
     weights = None if config.build.weights is None else Path(config.build.weights).name
-    build = {"model": model, "target": target, "weights": weights}
+    build = {
+        "model": model,
+        "target": target,
+        "weights": weights,
+        "tflm_path": _last_name(config.build.tflm_path),
+        "cmsis_nn_path": _last_name(config.build.cmsis_nn_path),
+        "tflm_include": tuple(Path(name).name for name in config.build.tflm_include),
+    }
     return config.model_copy(
         update={
             "build": config.build.model_copy(update=build),
             "data": config.data.model_copy(update={"source": source}),
         }
     )
+
+
+def _last_name(path: str | None) -> str | None:
+    return None if path is None else Path(path).expanduser().resolve().name
 
 
 def _section(name: str) -> Callable[[Plan], Any]:
@@ -148,6 +162,11 @@ OPTIONS: Mapping[str, Callable[[Plan], Any]] = {
         "weights": plan.weights_digest,
     },
     "seed": lambda plan: plan.config.build.seed,
+    "engine": lambda plan: {
+        "name": plan.config.build.engine.value,
+        "content": plan.engine_digest,
+        "compiler": engine_compiler(plan.config.build.engine_options()),
+    },
     "train": _section("train"),
     "quantize": _section("quantize"),
     "budget": _section("budget"),

@@ -61,13 +61,18 @@ def run_compiler(arguments: Sequence[str], directory: Path) -> None:
 
 def cache_directory() -> Path:
     """Where the compiler keeps its runtime library between builds, one folder per user."""
+    return tool_cache("zig")
+
+
+def tool_cache(name: str) -> Path:
+    """What a tool keeps between builds, one folder per user and tool; made where needed."""
     if os.name == "nt":
         base = os.environ.get("LOCALAPPDATA")
         root = Path(base) if base else Path.home() / "AppData" / "Local"
     else:
         base = os.environ.get("XDG_CACHE_HOME")
         root = Path(base) if base and os.path.isabs(base) else Path.home() / ".cache"
-    directory = root / "edgeflow" / "zig"
+    directory = root / "edgeflow" / name
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -161,8 +161,11 @@ def _read_elf(
         strings_offset = headers[table[6]][4]
         for offset in range(table[4], table[4] + table[5], _SYMBOL.size):
             symbol = _read_symbol(elf, offset, strings_offset)
-            if symbol is not None:
-                symbols[symbol.name] = symbol
+            if symbol is None:
+                continue
+            if symbol.name in symbols:  # functions of one name, static in several files
+                symbols[f"{symbol.name}@{symbols[symbol.name].address:#x}"] = symbols[symbol.name]
+            symbols[symbol.name] = symbol
     return segments, sections, dict(sorted(symbols.items()))
 
 

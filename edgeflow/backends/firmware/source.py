@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 from edgeflow.graph.ir import OpKind
 
+INVOKE_SYMBOL = "edgeflow_invoke"
+
 
 @dataclass(frozen=True)
 class LayerSymbol:
     """One layer: its C function, and the place of its output in the arena (bytes).
 
-    `symbol` is a function with external linkage that `edgeflow_invoke` calls exactly once.
+    `symbol` is a function with external linkage that `caller` calls exactly once. Where `caller` is
+    not `edgeflow_invoke` but the loop of an interpreter, layers share its kernels: `symbol` is a
+    name alone, and the order of the calls tells the layers apart.
     """
 
     symbol: str
@@ -21,6 +25,7 @@ class LayerSymbol:
     output_tensor: str
     offset_bytes: int
     size_bytes: int
+    caller: str = INVOKE_SYMBOL
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@
 
 #include <stdint.h>
 
-enum { OWNER_UNCHANGED = 0xffff, OWNER_OUTSIDE = 0, OWNER_INVOKE = 1, OWNER_FIRST_LAYER = 2 };
+enum { OWNER_UNCHANGED = 0xffff, OWNER_NEXT_LAYER = 0xfffe };
+enum { OWNER_OUTSIDE = 0, OWNER_INVOKE = 1, OWNER_FIRST_LAYER = 2 };
 enum { RUNNING = 0, OUT_OF_INSTRUCTIONS = 1, OUT_OF_TIME = 2 };
 
 /* What tells instructions of 4 bytes from those of 2: Thumb has 0b11101, 0b11110 or 0b11111 in the
@@ -33,6 +34,8 @@ struct counter {
     uint32_t code_bytes;
     uint32_t instruction_set;
     uint32_t owner;
+    uint32_t last_owner; /* the last layer's */
+    uint32_t next_layer; /* owner of the next call of an interpreter */
     uint32_t state;
     volatile uint32_t expired; /* set from another thread when the time is over */
 };
@@ -50,6 +53,15 @@ static uint32_t count_instructions(uint32_t instruction_set, const uint8_t *code
     return count;
 }
 
+/* A kernel that several layers share: the order of the calls says which of them runs. One call too
+   many counts for the last layer, which is then found to have been called twice. */
+static uint32_t next_layer(struct counter *counter)
+{
+    if (counter->owner != OWNER_INVOKE)
+        return OWNER_UNCHANGED;
+    return counter->next_layer < counter->last_owner ? counter->next_layer++ : counter->last_owner;
+}
+
 void count_block(void *engine, uint64_t address, uint32_t size, void *user_data)
 {
     struct counter *counter = user_data;
@@ -63,7 +75,9 @@ void count_block(void *engine, uint64_t address, uint32_t size, void *user_data)
         block->instructions = (uint16_t)count_instructions(counter->instruction_set,
                                                            counter->code + offset, size);
     }
-    const uint32_t owner = counter->owners[slot];
+    uint32_t owner = counter->owners[slot];
+    if (owner == OWNER_NEXT_LAYER)
+        owner = next_layer(counter);
     if (owner != OWNER_UNCHANGED) {
         if (owner >= OWNER_FIRST_LAYER && counter->owner == OWNER_INVOKE)
             ++counter->entries[owner];

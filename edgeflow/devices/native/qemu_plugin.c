@@ -36,7 +36,8 @@ void qemu_plugin_register_vcpu_idle_cb(plugin_id id, void (*callback)(plugin_id,
 
 EXPORT int qemu_plugin_version = PLUGIN_API_VERSION;
 
-enum { OWNER_UNCHANGED = 0xffff, OWNER_OUTSIDE = 0, OWNER_INVOKE = 1, OWNER_FIRST_LAYER = 2 };
+enum { OWNER_UNCHANGED = 0xffff, OWNER_NEXT_LAYER = 0xfffe };
+enum { OWNER_OUTSIDE = 0, OWNER_INVOKE = 1, OWNER_FIRST_LAYER = 2 };
 enum state {
     RUNNING = 0,
     DONE = 1,
@@ -82,6 +83,7 @@ static uint64_t *counts; /* for each inference: instructions of each owner, then
 static uint64_t *row;    /* the same for the inference that runs */
 static uint64_t left;
 static uint32_t owner;
+static uint32_t next_layer; /* owner of the next call of an interpreter */
 static int in_code; /* before: a board's boot ROM */
 static int started;
 
@@ -117,6 +119,19 @@ static void exchange(void)
            inputs + (size_t)session->done * session->input_bytes, session->input_bytes);
     memset(row, 0, words * sizeof *row);
     left = session->limit;
+    next_layer = OWNER_FIRST_LAYER;
+}
+
+/* The owner of what runs from a block. A kernel that several layers share: the order of the calls
+   says which of them runs. One call too many counts for the last layer, which is then found to have
+   been called twice. */
+static uint32_t owner_of(const struct block *block)
+{
+    if (block->owner != OWNER_NEXT_LAYER)
+        return block->owner;
+    if (owner != OWNER_INVOKE)
+        return OWNER_UNCHANGED;
+    return next_layer < session->owners - 1 ? next_layer++ : session->owners - 1;
 }
 
 static void execute_block(unsigned int cpu, void *data)
@@ -128,10 +143,11 @@ static void execute_block(unsigned int cpu, void *data)
         in_code = 1;
     else if (in_code)
         finish(OUTSIDE_OF_CODE);
-    if (block->owner != OWNER_UNCHANGED) {
-        if (block->owner >= OWNER_FIRST_LAYER && owner == OWNER_INVOKE)
-            ++row[session->owners + block->owner];
-        owner = block->owner;
+    const uint32_t next = owner_of(block);
+    if (next != OWNER_UNCHANGED) {
+        if (next >= OWNER_FIRST_LAYER && owner == OWNER_INVOKE)
+            ++row[session->owners + next];
+        owner = next;
     }
     if (block->address == session->exchange)
         exchange();

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgeflow.bundle.summary import Summary
 from edgeflow.gate.verdict import require
 from edgeflow.pipeline.config import to_toml
+from edgeflow.pipeline.engines import ENGINES
 from edgeflow.pipeline.plan import portable_config
 from edgeflow.pipeline.stage import StageContext
 from edgeflow.pipeline.steps.compile import FIRMWARE_FILES, read_firmware
@@ -19,7 +20,8 @@ BUNDLE = "bundle"
 
 def run(context: StageContext) -> None:
     """Assemble the bundle. Raises VerdictError when the gate refuses the artifact."""
-    require(read_verdict(context.inputs["gate"]))
+    engine = ENGINES[context.plan.config.build.engine]
+    require(read_verdict(context.inputs["gate"]), engine.remark)
     from edgeflow.bundle.assemble import BundleParts, assemble
     from edgeflow.bundle.manifest import write_bundle
     from edgeflow.exchange import onnx_qdq, tflite

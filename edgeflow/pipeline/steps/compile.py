@@ -7,6 +7,7 @@ from pathlib import Path
 from edgeflow.backends.firmware.image import FirmwareImage
 from edgeflow.backends.firmware.source import LayerSymbol
 from edgeflow.graph.ir import OpKind
+from edgeflow.pipeline.engines import ENGINES
 from edgeflow.pipeline.stage import StageContext
 from edgeflow.pipeline.steps.files import read_document, write_document
 from edgeflow.pipeline.steps.generate import SOURCE, read_source
@@ -14,6 +15,7 @@ from edgeflow.progress import ProgressEvent
 
 ELF = "firmware.elf"
 LAYERS = "layers.json"
+ARENA = "arena.json"
 FIRMWARE_FILES = "firmware_files.json"
 HOST = "host.json"
 HOST_LIBRARY = "host.library"
@@ -21,24 +23,24 @@ HOST_LIBRARY = "host.library"
 
 def run(context: StageContext) -> None:
     """Compile and link."""
-    from edgeflow.backends.firmware.toolchain import (
-        build_host_library,
-        build_image,
-        firmware_files,
-    )
     from edgeflow.bundle.assemble import layers_document
 
     source = read_source(context.inputs["generate"] / SOURCE)
-    target = context.plan.target
-    context.progress(ProgressEvent("compile", f"firmware for {target.name}", 0, 2))
-    image = build_image(source, target)
-    (context.output / ELF).write_bytes(image.elf)
-    write_document(context.output / LAYERS, layers_document(image))
-    write_document(context.output / FIRMWARE_FILES, firmware_files(source, target))
-    context.progress(ProgressEvent("compile", "library for this host", 1, 2))
-    library = build_host_library(source)
-    (context.output / HOST_LIBRARY).write_bytes(library.library)
-    write_document(context.output / HOST, {"suffix": library.suffix})
+    target, options = context.plan.target, context.plan.config.build.engine_options()
+    context.progress(ProgressEvent("compile", f"firmware for {target.name}"))
+    built = ENGINES[options.engine].build(source, target, options, context.progress)
+    (context.output / ELF).write_bytes(built.image.elf)
+    write_document(context.output / LAYERS, layers_document(built.image))
+    write_document(context.output / FIRMWARE_FILES, dict(built.files))
+    write_document(context.output / ARENA, {"arena_bytes": built.arena_bytes})
+    if built.host is not None:
+        (context.output / HOST_LIBRARY).write_bytes(built.host.library)
+        write_document(context.output / HOST, {"suffix": built.host.suffix})
+
+
+def read_arena_bytes(folder: Path) -> int:
+    """The size of the arena that the image's memory plan, or its interpreter, uses."""
+    return int(read_document(folder / ARENA)["arena_bytes"])
 
 
 def read_firmware(folder: Path) -> FirmwareImage:

@@ -24,7 +24,7 @@ def run(context: StageContext) -> None:
     evidence = Evidence(
         expected=answers["expected"],
         device=answers["device"],
-        host=answers["host"],
+        host=answers.get("host"),
         labels=answers.get("labels"),
         instructions=int(device.instructions.max()),
         flash_bytes=image.flash_bytes,

@@ -1,4 +1,4 @@
-"""Stage generate: the integer graph as C sources."""
+"""Stage generate: the integer graph as sources."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from edgeflow.backends.firmware.source import LayerSymbol, SourceTree
 from edgeflow.errors import UnsupportedOperatorError
 from edgeflow.graph.ir import DType, Graph, OpKind
+from edgeflow.pipeline.engines import ENGINES
 from edgeflow.pipeline.stage import StageContext
 from edgeflow.pipeline.steps.files import MODEL, read_document, write_document
 from edgeflow.targets.schema import Target
@@ -16,12 +17,12 @@ SOURCE = "source.json"
 
 
 def run(context: StageContext) -> None:
-    """Generate the C sources of the model."""
-    from edgeflow.backends.firmware.codegen import generate
-
-    graph = read_firmware_graph(context.find(MODEL))
-    require_legal(graph, context.plan.target)
-    source = generate(graph, context.plan.target.firmware.kernel_set)
+    """Generate the sources of the model."""
+    model = context.find(MODEL)
+    graph = read_firmware_graph(model)
+    target, options = context.plan.target, context.plan.config.build.engine_options()
+    require_legal(graph, target)
+    source = ENGINES[options.engine].generate(model.read_bytes(), graph, target, options)
     write_document(context.output / SOURCE, source_document(source))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgeflow import __version__
+from edgeflow.backends.engine import Engine
 from edgeflow.backends.firmware.image import FirmwareImage
 from edgeflow.backends.firmware.planner import MemoryPlan, tensor_bytes
 from edgeflow.backends.firmware.source import SourceTree
@@ -26,8 +27,9 @@ from edgeflow.devices.device import INVOKE_SYMBOL, DeviceRun
 from edgeflow.figures import FigureKind, Unit
 from edgeflow.gate.verdict import Verdict, accuracy
 from edgeflow.graph.ir import Graph
+from edgeflow.pipeline.engines import ENGINES
 from edgeflow.pipeline.stage import StageContext
-from edgeflow.pipeline.steps.compile import read_firmware
+from edgeflow.pipeline.steps.compile import read_arena_bytes, read_firmware
 from edgeflow.pipeline.steps.data import DESCRIPTION
 from edgeflow.pipeline.steps.files import (
     FLOAT_ACCURACIES,
@@ -37,7 +39,7 @@ from edgeflow.pipeline.steps.files import (
     read_document,
 )
 from edgeflow.pipeline.steps.gate import read_verdict, stack_bytes
-from edgeflow.pipeline.steps.generate import SOURCE, read_firmware_graph, read_source
+from edgeflow.pipeline.steps.generate import SOURCE, read_firmware_graph, read_graph, read_source
 from edgeflow.pipeline.steps.run import ANSWERS, read_cycles, read_device_run
 from edgeflow.targets.schema import MemoryKind, Target
 
@@ -60,13 +62,15 @@ class _Findings:
 
     target: Target
     graph: Graph
-    memory: MemoryPlan
+    memory: MemoryPlan | None
     source: SourceTree
     image: FirmwareImage
     device: DeviceRun
     verdict: Verdict
     answers: Mapping[str, Any]
     cycles: CycleEstimate | None
+    arena_bytes: int
+    engine: Engine
 
 
 def summarize(context: StageContext) -> Summary:
@@ -87,8 +91,10 @@ def summarize(context: StageContext) -> Summary:
         layers=layers,
         overhead_instructions=overhead,
         layer_kind=found.device.kind,
-        arena_bytes=found.source.arena_bytes,
-        arena_lower_bound_bytes=found.memory.lower_bound_bytes,
+        arena_bytes=found.arena_bytes,
+        arena_lower_bound_bytes=(
+            found.arena_bytes if found.memory is None else found.memory.lower_bound_bytes
+        ),
         arena=tuple(_arena(found)),
         regions=_regions(found),
         checks=tuple(
@@ -96,23 +102,30 @@ def summarize(context: StageContext) -> Summary:
             for check in found.verdict.checks
         ),
         epochs=tuple(EpochRow.model_validate(row) for row in _epochs(context)),
+        engine=found.engine.value,
+        remark=ENGINES[found.engine].remark,
     )
 
 
 def _read(context: StageContext) -> _Findings:
     from edgeflow.backends.firmware.codegen import memory_plan
 
-    graph = read_firmware_graph(context.find(MODEL))
+    model = context.find(MODEL)
+    engine = context.plan.config.build.engine
+    own = engine is Engine.EDGEFLOW
+    graph = read_firmware_graph(model) if own else read_graph(model)
     return _Findings(
         target=context.plan.target,
         graph=graph,
-        memory=memory_plan(graph, context.plan.target.firmware.kernel_set),
+        memory=memory_plan(graph, context.plan.target.firmware.kernel_set) if own else None,
         source=read_source(context.inputs["generate"] / SOURCE),
         image=read_firmware(context.inputs["compile"]),
         device=read_device_run(context.inputs["run"]),
         verdict=read_verdict(context.inputs["gate"]),
         answers=read_arrays(context.inputs["run"] / ANSWERS),
         cycles=read_cycles(context.inputs["run"]),
+        arena_bytes=read_arena_bytes(context.inputs["compile"]),
+        engine=engine,
     )
 
 
@@ -135,7 +148,8 @@ def _figures(found: _Findings) -> Iterable[FigureRow]:
     linked = {"unit": Unit.BYTES, "kind": FigureKind.MEASURED, "source": "the linked image"}
     stack = stack_bytes(device, image)
     yield FigureRow(name=FLASH, value=image.flash_bytes, **linked)
-    yield FigureRow(name="weights in flash", value=found.source.weight_bytes, **linked)
+    constants = ENGINES[found.engine].constants
+    yield FigureRow(name=constants, value=found.source.weight_bytes, **linked)
     ram = f"the linked image, and the stack on {device.source}"
     yield FigureRow(
         name=RAM,
@@ -144,7 +158,7 @@ def _figures(found: _Findings) -> Iterable[FigureRow]:
         kind=device.kind,
         source=ram,
     )
-    yield FigureRow(name="arena", value=found.source.arena_bytes, **linked)
+    yield FigureRow(name="arena", value=found.arena_bytes, **linked)
     yield FigureRow(
         name="stack, high-water mark",
         value=stack,
@@ -219,12 +233,15 @@ def _layers(found: _Findings) -> tuple[tuple[LayerRow, ...], float]:
             output_bytes=layer.size_bytes,
         )
         for layer in found.source.layers
+        if layer.symbol in counts
     )
     return rows, counts.get(INVOKE_SYMBOL, 0.0)
 
 
 def _arena(found: _Findings) -> Iterable[ArenaRow]:
     """Tensors with the steps during which they are live; the input is there before step 0."""
+    if found.memory is None:
+        return
     for name, offset in found.memory.offset_bytes.items():
         steps = [step for step, live in enumerate(found.memory.live) if name in live]
         yield ArenaRow(
@@ -239,7 +256,7 @@ def _arena(found: _Findings) -> Iterable[ArenaRow]:
 def _regions(found: _Findings) -> tuple[RegionRow, ...]:
     image, source = found.image, found.source
     weights = min(source.weight_bytes, image.flash_bytes)
-    arena = min(source.arena_bytes, image.ram_bytes)
+    arena = min(found.arena_bytes, image.ram_bytes)
     used = {
         MemoryKind.FLASH: {"weights": weights, "code": image.flash_bytes - weights},
         MemoryKind.RAM: {
