@@ -95,12 +95,12 @@ def check_stack(image: FirmwareImage, lowest_word: bytes) -> None:
 
 
 def check_layer_calls(image: FirmwareImage, entries: NDArray[np.int64]) -> None:
-    """Raise DeviceFaultError unless an inference called every layer once, as `entries` counts."""
+    """Raise DeviceFaultError unless an inference called every layer as often as it must."""
     for layer, count in zip(image.layers, entries, strict=True):
-        if count != 1:
+        if count != layer.calls:
             raise DeviceFaultError(
                 f"Layer {layer.node_name!r} ({layer.symbol}) was called {count} times in one "
-                "inference instead of once.",
+                f"inference instead of {layer.calls}.",
                 hint="Report this as a defect of the code generator.",
             )
 

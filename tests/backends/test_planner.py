@@ -14,7 +14,9 @@ from edgeflow.backends.firmware.placement import (
     lower_bound_bytes,
     place,
 )
-from edgeflow.backends.firmware.planner import MemoryPlan, plan, tensor_bytes
+from edgeflow.backends.firmware.planner import MemoryPlan, plan
+from edgeflow.backends.firmware.segment import Overlap
+from edgeflow.backends.firmware.sharing import Step, node_step, tensor_bytes
 from edgeflow.graph.ir import (
     DType,
     Elementwise,
@@ -134,8 +136,8 @@ def _assert_plan_holds(graph: Graph, memory: MemoryPlan) -> None:
     scratch=st.integers(0, 100),
 )
 def test_live_tensors_of_random_graphs_overlap_only_where_declared(graph, alignment, scratch):
-    wanted = {node.name: scratch for node in graph.nodes}
-    memory = plan(graph, scratch_bytes=wanted, alignment_bytes=alignment)
+    steps = [replace(node_step(node), scratch_bytes=scratch) for node in graph.nodes]
+    memory = plan(graph, steps, alignment_bytes=alignment)
     _assert_plan_holds(graph, memory)
     if scratch:
         for live, node in zip(memory.live, graph.nodes, strict=True):
@@ -160,6 +162,11 @@ def _node(kind: OpKind, inputs: tuple[str, ...], output: str) -> Node:
 def _pool(source: str, output: str) -> Node:
     attributes = Pool2D(1, 1, Window())
     return Node(f"to {output}", OpKind.MAX_POOL_2D, (source,), (output,), attributes)
+
+
+def _overlapping(node: Node, distance_bytes: int) -> Step:
+    overlap = Overlap(node.inputs[0], node.outputs[0], distance_bytes)
+    return replace(node_step(node), overlaps=(overlap,))
 
 
 def test_an_addition_takes_the_storage_of_the_operand_that_dies():
@@ -224,19 +231,23 @@ def test_the_same_graph_gets_the_same_plan():
     distance=st.integers(0, 10).map(lambda words: 4 * words),
 )
 def test_overlaps_keep_their_distance_and_never_cost_memory(graph, distance):
-    overlaps = {node.name: distance for node in graph.nodes if node.kind is OpKind.CONV_2D}
-    memory = plan(graph, overlap_bytes=overlaps)
+    overlapping = {node.name for node in graph.nodes if node.kind is OpKind.CONV_2D}
+    steps = [
+        _overlapping(node, distance) if node.name in overlapping else node_step(node)
+        for node in graph.nodes
+    ]
+    memory = plan(graph, steps)
     _assert_plan_holds(graph, memory)
     assert memory.arena_bytes <= plan(graph).arena_bytes
     for pair in memory.in_place:
         low, at = memory.offset_bytes[pair.output], memory.offset_bytes[pair.input]
         assert low == at - pair.distance_bytes
-        assert pair.distance_bytes == (overlaps.get(pair.node, 0))
+        assert pair.distance_bytes == (distance if pair.node in overlapping else 0)
 
 
 def test_a_kernel_writes_over_its_dying_input_at_its_distance():
     nodes = [_pool("x", "a"), _pool("a", "b"), _pool("b", "c")]
-    memory = plan(_graph(nodes, ("c",)), overlap_bytes={node.name: 8 for node in nodes})
+    memory = plan(_graph(nodes, ("c",)), [_overlapping(node, 8) for node in nodes])
     places = [memory.offset_bytes[name] for name in ("x", "a", "b", "c")]
     assert places == [24, 16, 8, 0]
     assert memory.arena_bytes == 64 + 24

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -12,18 +11,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgeflow import __version__
-from edgeflow.backends.firmware.c_text import ConstantArray, array_rows, comment, initializer
-from edgeflow.backends.firmware.kernel_set import (
-    KernelCall,
-    KernelLibrary,
-    LayerContext,
-    RenderedLayer,
-    library,
+from edgeflow.backends.firmware.arrangement import arrange
+from edgeflow.backends.firmware.c_text import ConstantArray, array_rows, comment
+from edgeflow.backends.firmware.kernel_set import KernelLibrary, library
+from edgeflow.backends.firmware.layer_text import Layer, layer_values, render_layers
+from edgeflow.backends.firmware.planner import MemoryPlan
+from edgeflow.backends.firmware.segment import Segment
+from edgeflow.backends.firmware.segment_text import (
+    HEADER,
+    SOURCE,
+    segment_symbol,
+    segment_values,
 )
-from edgeflow.backends.firmware.planner import MemoryPlan, plan, tensor_bytes
+from edgeflow.backends.firmware.sharing import tensor_bytes
 from edgeflow.backends.firmware.source import LayerSymbol, SourceTree
-from edgeflow.errors import ModelError, UnsupportedOperatorError
-from edgeflow.graph.ir import DType, Graph, Node, Tensor
+from edgeflow.errors import ModelError
+from edgeflow.graph.ir import DType, Graph, Tensor
 from edgeflow.targets.schema import KernelSet
 
 if TYPE_CHECKING:
@@ -39,17 +42,10 @@ TEMPLATES = (
 _INCLUDE = re.compile(r'^#include "([A-Za-z0-9_.]+)"$', re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class _Layer:
-    """A node that has code."""
-
-    node: Node
-    symbol: str
-    rendered: RenderedLayer
-
-
-def generate(graph: Graph, kernel_set: KernelSet) -> SourceTree:
+def generate(graph: Graph, kernel_set: KernelSet, segments: Sequence[Segment] = ()) -> SourceTree:
     """C sources for a checked graph; the same graph gives the same text.
+
+    `segments` are the parts of it that run row by row, in order and apart from each other.
 
     Raises:
         ModelError: more than one input or output, or one that is not int8 in RAM.
@@ -58,29 +54,35 @@ def generate(graph: Graph, kernel_set: KernelSet) -> SourceTree:
     """
     source, target = _interface(graph)
     kernels = library(kernel_set)
-    memory = memory_plan(graph, kernel_set)
+    arrangement = arrange(graph, kernels, segments)
+    memory = arrangement.memory
     arena_bytes = max(memory.arena_bytes, 1)
-    rendered = [_render(graph, kernels, memory, i, node) for i, node in enumerate(graph.nodes)]
-    layers = [layer for layer in rendered if layer.rendered.calls]
-    arrays = [array for layer in layers for array in layer.rendered.constants]
+    rendered = render_layers(graph, kernels, arrangement)
+    layers = [layer for layer in rendered if layer.calls]
+    arrays = [array for layer in layers for array in layer.constants]
     weight_bytes = sum(array.size_bytes for array in arrays)
-    kernel_files = _kernel_files(kernels, [c for layer in layers for c in layer.rendered.calls])
+    by_index = {layer.index: layer for layer in rendered}
     values = {
         "title": comment(graph.name),
         "version": __version__,
         "io": [_io_values("INPUT", source), _io_values("OUTPUT", target)],
         "arena_bytes": arena_bytes,
         "weight_bytes": weight_bytes,
-        "headers": sorted({call.header for layer in layers for call in layer.rendered.calls}),
-        "layers": [_layer_values(graph, layer) for layer in layers],
+        "headers": _headers(layers, segments),
+        "layers": [layer_values(graph, layer) for layer in layers],
+        "segments": [
+            segment_values(graph, segment, memory.offset_bytes, by_index)
+            for segment in arrangement.segments.values()
+        ],
         "arrays": [_array_values(array) for array in arrays],
         "input_offset": memory.offset_bytes[source.name],
         "output_offset": memory.offset_bytes[target.name],
-        "steps": [_step(layer) for layer in rendered],
+        "steps": _steps(rendered),
     }
     model_files = {
         name: _environment().get_template(f"{name}.j2").render(values) for name in TEMPLATES
     }
+    kernel_files = _kernel_files(kernels, layers, segments)
     return SourceTree(
         files=MappingProxyType(dict(sorted({**kernel_files, **model_files}.items()))),
         layers=tuple(_layer_symbol(graph, memory, layer) for layer in layers),
@@ -91,17 +93,11 @@ def generate(graph: Graph, kernel_set: KernelSet) -> SourceTree:
     )
 
 
-def memory_plan(graph: Graph, kernel_set: KernelSet) -> MemoryPlan:
-    """The plan that `generate` follows: the tensors and the scratch that the kernels ask for."""
-    kernels = library(kernel_set)
-    scratch = {node.name: kernels.scratch_bytes(graph, node) for node in graph.nodes}
-    overlaps = {node.name: kernels.overlap_bytes(graph, node) for node in graph.nodes}
-    return plan(
-        graph,
-        scratch_bytes=scratch,
-        overlap_bytes={name: found for name, found in overlaps.items() if found is not None},
-        alignment_bytes=kernels.alignment_bytes,
-    )
+def memory_plan(
+    graph: Graph, kernel_set: KernelSet, segments: Sequence[Segment] = ()
+) -> MemoryPlan:
+    """The plan that `generate` follows."""
+    return arrange(graph, library(kernel_set), segments).memory
 
 
 def _interface(graph: Graph) -> tuple[Tensor, Tensor]:
@@ -121,28 +117,18 @@ def _interface(graph: Graph) -> tuple[Tensor, Tensor]:
     return graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
 
 
-def _render(
-    graph: Graph, kernels: KernelLibrary, memory: MemoryPlan, index: int, node: Node
-) -> _Layer:
-    renderer = kernels.renderers.get(node.kind)
-    if renderer is None:
-        raise UnsupportedOperatorError(
-            f"{node.name}: the kernel set '{kernels.name}' has no kernel for {node.kind}",
-            hint=f"It has kernels for: {', '.join(sorted(kernels.renderers))}.",
-        )
-    context = LayerContext(
-        graph=graph,
-        node=node,
-        prefix=f"edgeflow_{index:02d}",
-        offset_bytes=memory.offset_bytes,
-        scratch_offset_bytes=memory.scratch_offset_bytes.get(node.name),
-    )
-    return _Layer(node, f"edgeflow_layer_{index:02d}_{node.kind.lower()}", renderer(context))
+def _headers(layers: Sequence[Layer], segments: Sequence[Segment]) -> list[str]:
+    headers = {call.header for layer in layers for call in layer.calls}
+    return sorted(headers | {HEADER} if segments else headers)
 
 
-def _kernel_files(kernels: KernelLibrary, calls: Iterable[KernelCall]) -> dict[str, str]:
-    """The kernels' files that the calls need, with the headers that they include."""
-    wanted = sorted({name for call in calls for name in (call.header, *call.sources)})
+def _kernel_files(
+    kernels: KernelLibrary, layers: Sequence[Layer], segments: Sequence[Segment]
+) -> dict[str, str]:
+    """The files that the calls need, with the headers that they include."""
+    calls = [call for layer in layers for call in layer.calls]
+    wanted = [name for call in calls for name in (call.header, *call.sources)]
+    wanted = sorted({*wanted, *([HEADER, SOURCE] if segments else [])})
     found: dict[str, str] = {}
     while wanted:
         name = wanted.pop()
@@ -164,36 +150,6 @@ def _io_values(role: str, tensor: Tensor) -> Mapping[str, object]:
     }
 
 
-def _layer_values(graph: Graph, layer: _Layer) -> Mapping[str, object]:
-    several = len(layer.rendered.calls) > 1
-    calls = []
-    for index, call in enumerate(layer.rendered.calls):
-        variable = f"layer_{index}" if several else "layer"
-        arguments = [f"&{variable}", *(argument.text for argument in call.arguments)]
-        calls.append(
-            {
-                "layer_type": call.layer_type,
-                "variable": variable,
-                "initializer": initializer(call.layer, 1),
-                "function": call.function,
-                "arguments": ", ".join(arguments),
-            }
-        )
-    return {"symbol": layer.symbol, "comment_lines": _comment_lines(graph, layer), "calls": calls}
-
-
-def _comment_lines(graph: Graph, layer: _Layer) -> list[str]:
-    def shape(name: str) -> str:
-        return str(list(graph.tensors[name].shape))
-
-    node = layer.node
-    inputs = ", ".join(shape(name) for name in node.inputs if not graph.tensors[name].is_constant)
-    return [
-        comment(f"{node.kind} {node.name}"),
-        comment(f"{inputs or 'constant'} -> {shape(node.outputs[0])}"),
-    ]
-
-
 def _array_values(array: ConstantArray) -> Mapping[str, object]:
     return {
         "name": array.name,
@@ -204,21 +160,39 @@ def _array_values(array: ConstantArray) -> Mapping[str, object]:
     }
 
 
-def _step(layer: _Layer) -> str:
-    if layer.rendered.calls:
-        return f"{layer.symbol}();"
-    return f"/* {comment(f'{layer.node.kind} {layer.node.name}')}: in place */"
+def _steps(rendered: Iterable[Layer]) -> list[str]:
+    """The statements of `edgeflow_invoke`: a call for each layer or segment of layers."""
+    lines: dict[str, None] = {}
+    for layer in rendered:
+        if layer.segment is not None:
+            lines[f"{segment_symbol(layer.segment)}();"] = None
+        elif layer.calls:
+            lines[f"{layer.symbol}();"] = None
+        else:
+            lines[f"/* {comment(f'{layer.node.kind} {layer.node.name}')}: in place */"] = None
+    return list(lines)
 
 
-def _layer_symbol(graph: Graph, memory: MemoryPlan, layer: _Layer) -> LayerSymbol:
-    output = graph.tensors[layer.node.outputs[0]]
+def _layer_symbol(graph: Graph, memory: MemoryPlan, layer: Layer) -> LayerSymbol:
+    output = layer.node.outputs[0]
+    offset, size, calls = memory.offset_bytes.get(output, 0), tensor_bytes(graph.tensors[output]), 1
+    if layer.segment is not None:
+        found = layer.segment.plan
+        calls = sum(call.layer == layer.index for call in found.calls)
+        home = found.home[output]
+        if home in found.buffers:
+            offset = layer.segment.buffer_offset_bytes[home]
+            size = found.buffers[home].size_bytes
+        else:
+            offset = memory.offset_bytes[home]
     return LayerSymbol(
         symbol=layer.symbol,
         node_name=layer.node.name,
         kind=layer.node.kind,
-        output_tensor=output.name,
-        offset_bytes=memory.offset_bytes[output.name],
-        size_bytes=tensor_bytes(output),
+        output_tensor=output,
+        offset_bytes=offset,
+        size_bytes=size,
+        calls=calls,
     )
 
 

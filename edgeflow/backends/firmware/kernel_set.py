@@ -8,7 +8,7 @@ adding an entry.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from types import MappingProxyType
 
@@ -45,13 +45,17 @@ class RenderedLayer:
 
 @dataclass(frozen=True, eq=False)
 class LayerContext:
-    """A node with all that its rendering may ask for."""
+    """A node with all that its rendering may ask for.
+
+    `given_places` are tensors whose place the caller of the layer's function says.
+    """
 
     graph: Graph
     node: Node
     prefix: str
     offset_bytes: Mapping[str, int]
     scratch_offset_bytes: int | None
+    given_places: Mapping[str, Expression] = field(default_factory=dict)
 
     def tensor(self, name: str) -> Tensor:
         """The tensor of that name."""
@@ -72,7 +76,9 @@ class LayerContext:
         return ConstantArray(f"{self.prefix}_{role}", element, flat, what)
 
     def place(self, name: str) -> Expression:
-        """Where in the arena a tensor lives."""
+        """Where a tensor lives."""
+        if name in self.given_places:
+            return self.given_places[name]
         return Expression(f"&edgeflow_arena[{self.offset_bytes[name]}]")
 
     def scratch(self, offset_bytes: int = 0) -> Expression:

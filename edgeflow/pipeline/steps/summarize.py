@@ -9,7 +9,8 @@ from typing import Any
 from edgeflow import __version__
 from edgeflow.backends.engine import Engine
 from edgeflow.backends.firmware.image import FirmwareImage
-from edgeflow.backends.firmware.planner import MemoryPlan, tensor_bytes
+from edgeflow.backends.firmware.planner import MemoryPlan
+from edgeflow.backends.firmware.sharing import tensor_bytes
 from edgeflow.backends.firmware.source import SourceTree
 from edgeflow.bundle.summary import (
     AccuracyRow,
