@@ -133,10 +133,13 @@ def measure(
 ) -> Measurement:
     """Build the firmware of a checked, canonical graph and run it on the target's device.
 
-    The device's answers are compared with the interpreter's and with those of `references`. MACs
-    are the model's; layers and weights are those that firmware has, without constant channels.
+    Layers run row by row where a build with default options lets them. The device's answers are
+    compared with the interpreter's and with those of `references`. MACs are the model's; layers and
+    weights are those that firmware has, without constant channels.
     """
+    from edgeflow.backends.firmware.choice import choose_segments
     from edgeflow.backends.firmware.codegen import generate
+    from edgeflow.backends.firmware.options import RowExecution
     from edgeflow.backends.firmware.toolchain import build_image
     from edgeflow.devices.device import RunLimits
     from edgeflow.devices.registry import device_for
@@ -146,7 +149,9 @@ def measure(
     from edgeflow.graph.interpreter import run_batch
 
     compiled = without_constant_channels(graph)
-    source = generate(compiled, target.firmware.kernel_set)
+    kernel_set = target.firmware.kernel_set
+    segments = choose_segments(compiled, kernel_set, RowExecution.AUTO)
+    source = generate(compiled, kernel_set, segments)
     image = build_image(source, target)
     run = device_for(target).run(image, samples.x, RunLimits())
     expected = run_batch(graph, samples.x)

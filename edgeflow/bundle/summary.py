@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -48,14 +49,49 @@ class LayerRow(_Value):
     output_bytes: int = Field(ge=0)
 
 
+class ArenaKind(StrEnum):
+    """What takes a place in the arena."""
+
+    TENSOR = "tensor"
+    ROWS = "rows of a tensor"
+    SCRATCH = "working memory"
+
+
 class ArenaRow(_Value):
-    """A tensor's place in the arena, and the first and last layer during which it is alive."""
+    """What takes a place in the arena, from its first to its last layer, both included.
+
+    `tensor` is a tensor, whole or some rows of it, or the layer that the working memory is for.
+    """
 
     tensor: str
+    kind: ArenaKind = ArenaKind.TENSOR
     offset_bytes: int = Field(ge=0)
     size_bytes: int = Field(ge=0)
     first_layer: int
     last_layer: int
+
+
+class PeakRow(_Value):
+    """The step that needs most of the arena: its layers, the tensors then live, and the rest.
+
+    `row_bytes` are rows of tensors that are not whole, `scratch_bytes` working memory of kernels.
+    """
+
+    first_layer: int
+    last_layer: int
+    operators: str
+    tensors: tuple[str, ...]
+    row_bytes: int = Field(ge=0)
+    scratch_bytes: int = Field(ge=0)
+
+
+class SegmentRow(_Value):
+    """Layers that run row by row, `rows` at a time, with `buffer_bytes` for rows between them."""
+
+    first_layer: int
+    last_layer: int
+    rows: int = Field(gt=0)
+    buffer_bytes: int = Field(ge=0)
 
 
 class RegionRow(_Value):
@@ -86,7 +122,7 @@ class EpochRow(_Value):
 class Summary(_Value):
     """A build, whole: the report is a function of it and nothing else.
 
-    `arena` is empty for an engine that lays its arena out itself, `layers` where an engine does not
+    `arena` is empty, and has no peak, for an engine that lays its arena out itself, `layers` where an engine does not
     show them. `remark` is what a reader should know about the engine's answers.
     """
 
@@ -105,7 +141,10 @@ class Summary(_Value):
     layer_kind: FigureKind
     arena_bytes: int = Field(ge=0)
     arena_lower_bound_bytes: int = Field(ge=0)
-    arena: tuple[ArenaRow, ...]
+    arena_proven_optimal: bool
+    arena_peak: PeakRow | None = None
+    arena: tuple[ArenaRow, ...] = ()
+    row_by_row: tuple[SegmentRow, ...] = ()
     regions: tuple[RegionRow, ...]
     checks: tuple[CheckRow, ...]
     epochs: tuple[EpochRow, ...] = ()

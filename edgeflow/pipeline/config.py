@@ -13,6 +13,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edgeflow.backends.engine import Engine, EngineOptions
+from edgeflow.backends.firmware.options import MemoryOptions
 from edgeflow.data.options import DataOptions
 from edgeflow.errors import ConfigError
 from edgeflow.gate.budget import Budget
@@ -79,6 +80,7 @@ class Config(BaseModel):
     data: DataOptions = DataOptions()
     train: TrainOptions = TrainOptions()
     quantize: QuantizeOptions = QuantizeOptions()
+    memory: MemoryOptions = MemoryOptions()
     budget: Budget = Budget()
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgeflow.backends.engine import Engine, EngineOptions
 from edgeflow.backends.firmware.image import FirmwareImage
+from edgeflow.backends.firmware.segment import Segment
 from edgeflow.backends.firmware.source import SourceTree
 from edgeflow.errors import ConfigError
 from edgeflow.graph.ir import Graph
@@ -41,11 +42,11 @@ class BuiltFirmware:
 class EngineSteps:
     """What an engine does in the stages generate and compile.
 
-    `constants` is what its constants in flash are; `remark` what a user should know who sees its
+    Segments, the parts that run row by row, are for our own. `constants` is what its constants in flash are; `remark` what a user should know who sees its
     answers differ from the interpreter's.
     """
 
-    generate: Callable[[bytes, Graph, Target, EngineOptions], SourceTree]
+    generate: Callable[[bytes, Graph, Target, EngineOptions, tuple[Segment, ...]], SourceTree]
     build: Callable[[SourceTree, Target, EngineOptions, Progress], BuiltFirmware]
     constants: str
     remark: str
@@ -87,10 +88,16 @@ def engine_compiler(options: EngineOptions) -> str | None:
     return version()
 
 
-def _generate_own(model: bytes, graph: Graph, target: Target, options: EngineOptions) -> SourceTree:
+def _generate_own(
+    model: bytes,
+    graph: Graph,
+    target: Target,
+    options: EngineOptions,
+    segments: tuple[Segment, ...],
+) -> SourceTree:
     from edgeflow.backends.firmware.codegen import generate
 
-    return generate(graph, target.firmware.kernel_set)
+    return generate(graph, target.firmware.kernel_set, segments)
 
 
 def _build_own(
@@ -111,7 +118,11 @@ def _build_own(
 
 
 def _generate_tflm(
-    model: bytes, graph: Graph, target: Target, options: EngineOptions
+    model: bytes,
+    graph: Graph,
+    target: Target,
+    options: EngineOptions,
+    segments: tuple[Segment, ...],
 ) -> SourceTree:
     from edgeflow.backends.tflm.glue import generate
     from edgeflow.exchange import tflite

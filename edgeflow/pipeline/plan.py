@@ -169,6 +169,8 @@ OPTIONS: Mapping[str, Callable[[Plan], Any]] = {
     },
     "train": _section("train"),
     "quantize": _section("quantize"),
+    "memory": _section("memory"),
+    "ram budget": lambda plan: plan.config.budget.ram_bytes,
     "budget": _section("budget"),
     "target": lambda plan: plan.target.model_dump(mode="json"),
     "config": lambda plan: portable_config(plan).model_dump(mode="json"),

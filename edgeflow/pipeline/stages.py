@@ -106,7 +106,7 @@ def _to_bundle(model: str, found: tuple[str, ...]) -> tuple[Stage, ...]:
             name="generate",
             run=generate.run,
             reads=(model,),
-            options=("engine", "target"),
+            options=("engine", "target", "memory", "ram budget"),
             modules=(
                 "edgeflow.backends",
                 "edgeflow.devices",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from edgeflow.bundle.summary import Summary
+from edgeflow.bundle.summary import ArenaKind, Summary
 
 WIDTH_INCHES = 9.2
 LABEL_INCHES = 0.065  # a digit of the labels inside the arena's rectangles
@@ -82,23 +82,31 @@ def layer_plot(summary: Summary) -> str:
 
 
 def arena_plot(summary: Summary) -> str:
-    """The arena over time: every tensor as a rectangle from its first to its last layer."""
+    """The arena over time: a rectangle for everything in it, from its first to its last layer.
+
+    Rows of tensors that are not whole are hatched, working memory of kernels is grey.
+    """
     from matplotlib.patches import Rectangle
     from matplotlib.ticker import MaxNLocator
 
     figure, axes = _figure(WIDTH_INCHES, 3.4)
     last = max((row.last_layer for row in summary.arena), default=0)
+    peak = summary.arena_peak
+    assert peak is not None
+    axes.axvspan(peak.first_layer - 0.5, peak.last_layer + 0.5, color="#f6efe6", zorder=0)
     for index, row in enumerate(summary.arena):
+        scratch = row.kind is ArenaKind.SCRATCH
         width = row.last_layer - row.first_layer + 1
         axes.add_patch(
             Rectangle(
                 (row.first_layer - 0.5, row.offset_bytes),
                 width,
                 row.size_bytes,
-                facecolor=PALETTE[index % len(PALETTE)],
+                facecolor=MUTED if scratch else PALETTE[index % len(PALETTE)],
                 edgecolor="white",
                 linewidth=1.0,
-                alpha=0.85,
+                alpha=0.6 if scratch else 0.85,
+                hatch="//" if row.kind is ArenaKind.ROWS else None,
             )
         )
         label = f"{row.size_bytes:,}"
@@ -123,7 +131,8 @@ def arena_plot(summary: Summary) -> str:
     axes.set_ylabel("bytes")
     axes.set_title(
         f"arena {summary.arena_bytes:,} bytes (line), "
-        f"lower bound {summary.arena_lower_bound_bytes:,} (dashed)",
+        f"lower bound {summary.arena_lower_bound_bytes:,} (dashed); shaded: the peak; "
+        "hatched: rows; grey: working memory",
         fontsize=9,
         loc="left",
     )

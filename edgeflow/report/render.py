@@ -21,7 +21,7 @@ def render(summary: Summary) -> str:
     drawn = {
         "accuracy": plots.accuracy_plot(summary) if summary.accuracies else "",
         "layers": plots.layer_plot(summary),
-        "arena": plots.arena_plot(summary),
+        "arena": plots.arena_plot(summary) if summary.arena_peak is not None else "",
         "regions": plots.region_plot(summary),
         "training": plots.training_plot(summary) if summary.epochs else "",
     }

@@ -9,6 +9,7 @@ from edgeflow.bundle.summary import (
     EpochRow,
     FigureRow,
     LayerRow,
+    PeakRow,
     RegionRow,
     Summary,
 )
@@ -78,6 +79,15 @@ SUMMARY = Summary(
     layer_kind=FigureKind.SIMULATED,
     arena_bytes=1088,
     arena_lower_bound_bytes=1088,
+    arena_proven_optimal=True,
+    arena_peak=PeakRow(
+        first_layer=0,
+        last_layer=0,
+        operators="CONV_2D",
+        tensors=("x", "y"),
+        row_bytes=0,
+        scratch_bytes=0,
+    ),
     arena=(
         ArenaRow(tensor="x", offset_bytes=0, size_bytes=64, first_layer=-1, last_layer=0),
         ArenaRow(tensor="y", offset_bytes=64, size_bytes=1024, first_layer=0, last_layer=1),

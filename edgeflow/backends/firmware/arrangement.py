@@ -11,7 +11,7 @@ from edgeflow.backends.firmware.kernel_set import KernelLibrary
 from edgeflow.backends.firmware.planner import MemoryPlan, plan
 from edgeflow.backends.firmware.rows import band_layer, bands
 from edgeflow.backends.firmware.segment import Overlap, Segment, SegmentPlan, plan_segment
-from edgeflow.backends.firmware.sharing import Step
+from edgeflow.backends.firmware.sharing import Step, lifetimes_of, node_step
 from edgeflow.graph.ir import Graph, Node
 
 
@@ -41,6 +41,7 @@ class Workspace:
         self.node_step = cache(self._node_step)
         self.segment_plan = cache(self._segment_plan)
         self.band_scratch_bytes = cache(self._band_scratch_bytes)
+        self.lifetimes = lifetimes_of(graph, [node_step(node) for node in graph.nodes])
 
     def steps(self, segments: Sequence[Segment]) -> tuple[Step, ...]:
         """All nodes in order, those of segments as one step each."""
@@ -49,7 +50,7 @@ class Workspace:
         index = 0
         while index < len(self.graph.nodes):
             if index in starts:
-                found.append(self._segment_step(starts[index]))
+                found.append(self.segment_step(starts[index]))
                 index = starts[index].last + 1
             else:
                 found.append(self.node_step(index))
@@ -66,7 +67,8 @@ class Workspace:
     def _segment_plan(self, segment: Segment) -> SegmentPlan:
         return plan_segment(self.graph, segment)
 
-    def _segment_step(self, segment: Segment) -> Step:
+    def segment_step(self, segment: Segment) -> Step:
+        """The step of a segment: its row buffers and its kernels' memory are working memory."""
         found = self.segment_plan(segment)
         overlaps = tuple(
             replace(o, distance_bytes=self._aligned(o.distance_bytes)) for o in found.overlaps

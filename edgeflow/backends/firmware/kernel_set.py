@@ -94,6 +94,10 @@ def _no_scratch(graph: Graph, node: Node) -> int:
     return 0
 
 
+def _small_set_up(graph: Graph, node: Node) -> int:
+    return 100
+
+
 def _no_overlap(graph: Graph, node: Node) -> int | None:
     return None
 
@@ -105,6 +109,10 @@ class KernelLibrary:
     `scratch_bytes(graph, node)` is the working memory that a node's kernel wants in the arena.
     `overlap_bytes(graph, node)` says how many bytes before its first input the output of a kernel
     must start to overwrite that input safely, a multiple of the alignment; None: it never may.
+
+    Two estimates tell what it costs to run layers row by row: `set_up_instructions(graph, node)`,
+    what a call costs beside its rows, so that many calls for few rows each cost more; and
+    `instructions_per_mac`, to compare that with.
     """
 
     name: KernelSet
@@ -113,6 +121,8 @@ class KernelLibrary:
     scratch_bytes: Callable[[Graph, Node], int] = _no_scratch
     overlap_bytes: Callable[[Graph, Node], int | None] = _no_overlap
     alignment_bytes: int = 4
+    set_up_instructions: Callable[[Graph, Node], int] = _small_set_up
+    instructions_per_mac: float = 8.0
 
     def source(self, file_name: str) -> str:
         """The text of one of its sources or headers, from the first folder that has it."""
@@ -137,6 +147,7 @@ def library(kernel_set: KernelSet) -> KernelLibrary:
                 folders=("portable_c",),
                 renderers=portable_c.RENDERERS,
                 scratch_bytes=portable_c.scratch_bytes,
+                overlap_bytes=portable_c.overlap_bytes,
             ),
             KernelSet.DSP_C: KernelLibrary(
                 name=KernelSet.DSP_C,
@@ -144,6 +155,8 @@ def library(kernel_set: KernelSet) -> KernelLibrary:
                 renderers=dsp_c.RENDERERS,
                 scratch_bytes=dsp_c.scratch_bytes,
                 overlap_bytes=dsp_c.overlap_bytes,
+                set_up_instructions=dsp_c.set_up_instructions,
+                instructions_per_mac=1.2,
             ),
             KernelSet.MVE_C: KernelLibrary(
                 name=KernelSet.MVE_C,

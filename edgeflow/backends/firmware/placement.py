@@ -1,21 +1,22 @@
 """Offsets for blocks with lifetimes (dynamic storage allocation).
 
 Greedy orders first; where none of them meets the lower bound, a branch and bound over the orders
-in which blocks are stacked. Some optimal assignment is always found by taking the blocks in the
-order of their offsets and putting each at the lowest place that is free, so that search is exact
-when it ends within its limit. Deterministic: the limit counts trials, not time.
+in which blocks are stacked. Some optimal assignment of plain blocks is always found by taking them
+in the order of their offsets and putting each at the lowest place that is free, so that search is
+exact for them when it ends within its limit; clusters are optimal where the bound is met.
+Deterministic: the limit counts trials, not time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 SEARCH_LIMIT_BLOCKS = 100
 SEARCH_LIMIT_TRIALS = 50_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Block:
     """Bytes that must not move or be overwritten from step `first` to `last`, both included."""
 
@@ -23,14 +24,47 @@ class Block:
     first: int
     last: int
 
+    @property
+    def parts(self) -> tuple[tuple[int, Block], ...]:
+        """It is its only part."""
+        return ((0, self),)
+
     def meets(self, other: Block) -> bool:
         """Whether both are live at some step."""
         return self.first <= other.last and other.first <= self.last
 
 
 @dataclass(frozen=True)
+class Cluster:
+    """Blocks at fixed distances, such as tensors that overwrite each other: (offset, block) each.
+
+    The lowest offset is 0 and all are multiples of the alignment. Parts may overlap one another.
+    """
+
+    parts: tuple[tuple[int, Block], ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """From its lowest to its highest byte, whenever they are live."""
+        return max(offset + block.size_bytes for offset, block in self.parts)
+
+    @property
+    def first(self) -> int:
+        """The first step of all parts."""
+        return min(block.first for _, block in self.parts)
+
+    @property
+    def last(self) -> int:
+        """The last step of all parts."""
+        return max(block.last for _, block in self.parts)
+
+
+Item = Block | Cluster
+
+
+@dataclass(frozen=True)
 class Placement:
-    """Offset of each block, the bytes they need together, and whether fewer are impossible."""
+    """Offset of each item, the bytes they need together, and whether fewer are impossible."""
 
     offset_bytes: tuple[int, ...]
     arena_bytes: int
@@ -41,51 +75,72 @@ def _round_up(value: int, alignment: int) -> int:
     return -(-value // alignment) * alignment
 
 
-def lower_bound_bytes(blocks: Sequence[Block], alignment_bytes: int) -> tuple[int, int]:
+def lower_bound_bytes(items: Sequence[Item], alignment_bytes: int) -> tuple[int, int]:
     """The most bytes live at one step, alignment included, and the first step where that is so.
 
-    Blocks live together lie above one another, each on an aligned offset; only the last of them can
+    Items live together lie above one another, each on an aligned offset; only the last of them can
     save the bytes that round its size up.
     """
     best, best_step = 0, 0
-    for step in sorted({block.first for block in blocks}):
-        sizes = [b.size_bytes for b in blocks if b.first <= step <= b.last]
-        rounded = [_round_up(size, alignment_bytes) for size in sizes]
-        saved = max(r - size for r, size in zip(rounded, sizes, strict=True))
-        if sum(rounded) - saved > best:
-            best, best_step = sum(rounded) - saved, step
+    for step in sorted({block.first for item in items for _, block in item.parts}):
+        bound = step_bound_bytes(items, step, alignment_bytes)
+        if bound > best:
+            best, best_step = bound, step
     return best, best_step
 
 
-def _lowest_gap(size: int, taken: list[tuple[int, int]], alignment: int, start: int = 0) -> int:
-    """Lowest aligned offset from `start` where `size` bytes meet none of the sorted spans."""
+def step_bound_bytes(items: Iterable[Item], step: int, alignment_bytes: int) -> int:
+    """The bytes that items need at least at one step."""
+    taken = [_live_bytes(item, step, alignment_bytes) for item in items]
+    return sum(size for size, _ in taken) - max((saved for _, saved in taken), default=0)
+
+
+def _live_bytes(item: Item, step: int, alignment: int) -> tuple[int, int]:
+    """Bytes of an item at a step with each part rounded up, and the most that one was rounded."""
+    total, saved, end = 0, 0, 0
+    for offset, block in item.parts:
+        if block.first <= step <= block.last:
+            rounded = _round_up(block.size_bytes, alignment)
+            total += max(offset + rounded - max(offset, end), 0)
+            end = max(end, offset + rounded)
+            saved = max(saved, rounded - block.size_bytes)
+    return total, saved
+
+
+def _lowest_gap(forbidden: list[tuple[int, int]], alignment: int, start: int = 0) -> int:
+    """Lowest aligned offset from `start` that lies in none of the sorted open intervals."""
     offset = start
-    for low, high in taken:
-        if offset + size <= low:
-            break
-        offset = max(offset, _round_up(high, alignment))
+    for low, high in forbidden:
+        if low < offset < high:
+            offset = _round_up(high, alignment)
     return offset
 
 
-def _place_in_order(blocks: Sequence[Block], order: Sequence[int], alignment: int) -> list[int]:
-    offsets = [0] * len(blocks)
-    placed: list[int] = []
+def _forbidden(item: Item, placed: Sequence[tuple[int, Item]]) -> list[tuple[int, int]]:
+    """Open intervals of offsets at which an item would meet one of those placed, sorted."""
+    return sorted(
+        (at + low - offset - block.size_bytes, at + low + other.size_bytes - offset)
+        for at, fixed in placed
+        for low, other in fixed.parts
+        for offset, block in item.parts
+        if block.meets(other)
+    )
+
+
+def _place_in_order(items: Sequence[Item], order: Sequence[int], alignment: int) -> list[int]:
+    offsets = [0] * len(items)
+    placed: list[tuple[int, Item]] = []
     for index in order:
-        taken = sorted(
-            (offsets[p], offsets[p] + blocks[p].size_bytes)
-            for p in placed
-            if blocks[p].meets(blocks[index])
-        )
-        offsets[index] = _lowest_gap(blocks[index].size_bytes, taken, alignment)
-        placed.append(index)
+        offsets[index] = _lowest_gap(_forbidden(items[index], placed), alignment)
+        placed.append((offsets[index], items[index]))
     return offsets
 
 
-def _arena(blocks: Sequence[Block], offsets: Sequence[int]) -> int:
-    return max((o + b.size_bytes for o, b in zip(offsets, blocks, strict=True)), default=0)
+def _arena(items: Sequence[Item], offsets: Sequence[int]) -> int:
+    return max((o + b.size_bytes for o, b in zip(offsets, items, strict=True)), default=0)
 
 
-_Order = Callable[[Block], tuple[int, ...]]
+_Order = Callable[[Item], tuple[int, ...]]
 
 GREEDY_ORDERS: dict[str, _Order] = {
     "size": lambda b: (-b.size_bytes, b.first),
@@ -96,13 +151,15 @@ GREEDY_ORDERS: dict[str, _Order] = {
 }
 
 
-def _conflict_order(blocks: Sequence[Block]) -> list[int]:
-    """Blocks that are live together with the most bytes come first."""
-    pressure = [sum(o.size_bytes for o in blocks if o.meets(b)) for b in blocks]
+def _conflict_order(blocks: Sequence[Item]) -> list[int]:
+    """Items that are live together with the most bytes come first."""
+    pressure = [
+        sum(o.size_bytes for o in blocks if o.first <= b.last and b.first <= o.last) for b in blocks
+    ]
     return sorted(range(len(blocks)), key=lambda i: (-pressure[i], -blocks[i].size_bytes, i))
 
 
-def greedy(blocks: Sequence[Block], alignment_bytes: int) -> list[int]:
+def greedy(blocks: Sequence[Item], alignment_bytes: int) -> list[int]:
     """The best assignment of several greedy orders."""
     orders = [
         sorted(range(len(blocks)), key=lambda i, key=key: (*key(blocks[i]), i))  # type: ignore[misc]
@@ -116,7 +173,7 @@ def greedy(blocks: Sequence[Block], alignment_bytes: int) -> list[int]:
 class _Search:
     """Depth-first search over stacking orders; offsets never decrease along a branch."""
 
-    def __init__(self, blocks: Sequence[Block], alignment: int, start: list[int], bound: int):
+    def __init__(self, blocks: Sequence[Item], alignment: int, start: list[int], bound: int):
         self.blocks = blocks
         self.alignment = alignment
         self.bound = bound
@@ -131,18 +188,17 @@ class _Search:
 
     def _offset_from(self, index: int, start: int) -> int:
         self.trials += 1
-        block = self.blocks[index]
-        taken = sorted(
-            (offset, offset + other.size_bytes)
+        placed = [
+            (offset, other)
             for offset, other in zip(self.offsets, self.blocks, strict=True)
-            if offset >= 0 and other.meets(block)
-        )
-        return _lowest_gap(block.size_bytes, taken, self.alignment, start)
+            if offset >= 0
+        ]
+        return _lowest_gap(_forbidden(self.blocks[index], placed), self.alignment, start)
 
     def _moves(self, open_blocks: frozenset[int], start: int) -> list[tuple[int, int]] | None:
         """(offset, block) that can come next, or None where some block can no longer fit."""
         moves = []
-        seen: set[Block] = set()
+        seen: set[Item] = set()
         for index in sorted(open_blocks):
             offset = self._offset_from(index, start)
             if offset + self.blocks[index].size_bytes >= self.best_bytes:
@@ -168,17 +224,18 @@ class _Search:
             self.offsets[index] = -1
 
 
-def place(blocks: Sequence[Block], alignment_bytes: int) -> Placement:
-    """Offsets for all blocks: greedy, then exact within the search limit where that may help."""
-    bound, _ = lower_bound_bytes(blocks, alignment_bytes)
-    offsets = greedy(blocks, alignment_bytes)
-    arena = _arena(blocks, offsets)
-    if arena == bound or len(blocks) > SEARCH_LIMIT_BLOCKS:
+def place(items: Sequence[Item], alignment_bytes: int) -> Placement:
+    """Offsets for all items: greedy, then exact within the search limit where that may help."""
+    bound, _ = lower_bound_bytes(items, alignment_bytes)
+    offsets = greedy(items, alignment_bytes)
+    arena = _arena(items, offsets)
+    if arena == bound or len(items) > SEARCH_LIMIT_BLOCKS:
         return Placement(tuple(offsets), arena, proven_optimal=arena == bound)
-    search = _Search(blocks, alignment_bytes, offsets, bound)
-    search.descend(frozenset(range(len(blocks))), 0)
+    search = _Search(items, alignment_bytes, offsets, bound)
+    search.descend(frozenset(range(len(items))), 0)
+    plain = all(isinstance(item, Block) for item in items)
     return Placement(
         offset_bytes=tuple(search.best),
         arena_bytes=search.best_bytes,
-        proven_optimal=not search.finished_early or search.best_bytes == bound,
+        proven_optimal=search.best_bytes == bound or (plain and not search.finished_early),
     )

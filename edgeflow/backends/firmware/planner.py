@@ -9,7 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from edgeflow.backends.firmware.placement import Block, lower_bound_bytes, place
+from edgeflow.backends.firmware.placement import (
+    Block,
+    Cluster,
+    Item,
+    lower_bound_bytes,
+    place,
+)
 from edgeflow.backends.firmware.segment import Overlap
 from edgeflow.backends.firmware.sharing import (
     InPlace,
@@ -18,6 +24,7 @@ from edgeflow.backends.firmware.sharing import (
     Step,
     lifetimes_of,
     node_step,
+    saved_bytes,
     share,
     tensor_bytes,
 )
@@ -50,10 +57,10 @@ class MemoryPlan:
 
 @dataclass(frozen=True)
 class _Arena:
-    """Blocks by ("tensor", opening tensor) and ("scratch", step); where tensors start in theirs."""
+    """Items by ("tensor", opening tensor) and ("scratch", step); where tensors start in theirs."""
 
     shares: Shares
-    blocks: Mapping[tuple[str, str], Block]
+    items: Mapping[tuple[str, str], Item]
     start_of: Mapping[str, int]
 
 
@@ -67,21 +74,21 @@ def _arena(
     members: dict[str, list[str]] = {}
     for name, block in shares.block_of.items():
         members.setdefault(block, []).append(name)
-    blocks: dict[tuple[str, str], Block] = {}
+    items: dict[tuple[str, str], Item] = {}
     start_of: dict[str, int] = {}
     for block, names in members.items():
         low = min(shares.offset_of[name] for name in names)
-        high = max(shares.offset_of[name] + tensor_bytes(graph.tensors[name]) for name in names)
-        blocks["tensor", block] = Block(
-            size_bytes=high - low,
-            first=min(lifetimes[name].first for name in names),
-            last=max(lifetimes[name].last for name in names),
-        )
         start_of.update({name: shares.offset_of[name] - low for name in names})
+        parts = sorted((start_of[n], _block_of(graph, lifetimes[n], n)) for n in names)
+        items["tensor", block] = Cluster(tuple(parts)) if len(parts) > 1 else parts[0][1]
     for index, step in enumerate(steps):
         if step.scratch_bytes > 0:
-            blocks["scratch", step.name] = Block(step.scratch_bytes, index, index)
-    return _Arena(shares, blocks, start_of)
+            items["scratch", step.name] = Block(step.scratch_bytes, index, index)
+    return _Arena(shares, items, start_of)
+
+
+def _block_of(graph: Graph, lifetime: Lifetime, name: str) -> Block:
+    return Block(tensor_bytes(graph.tensors[name]), lifetime.first, lifetime.last)
 
 
 def _worthwhile_overlaps(
@@ -90,21 +97,23 @@ def _worthwhile_overlaps(
     lifetimes: Mapping[str, Lifetime],
     alignment_bytes: int,
 ) -> dict[str, Overlap]:
-    """Overlaps that lower the bound of the arena: added one by one to none, or taken from all."""
+    """Overlaps that lower the bound of the arena: added one by one to none, or taken from all.
+
+    Those without which it would be the same are left out: they only tie tensors to each other.
+    """
 
     def bound(overlaps: Mapping[str, Overlap]) -> int:
-        blocks = _arena(graph, steps, lifetimes, overlaps).blocks
-        return lower_bound_bytes(tuple(blocks.values()), alignment_bytes)[0]
+        items = _arena(graph, steps, lifetimes, overlaps).items
+        return lower_bound_bytes(tuple(items.values()), alignment_bytes)[0]
 
     def size(overlap: Overlap) -> int:
         return sum(tensor_bytes(graph.tensors[n]) for n in (overlap.input, overlap.output))
 
-    def saved(overlap: Overlap) -> int:
-        taken, given = (tensor_bytes(graph.tensors[n]) for n in (overlap.output, overlap.input))
-        union = max(given, taken - overlap.distance_bytes) + overlap.distance_bytes
-        return taken + given - union
-
-    offered = {step.name: max(step.overlaps, key=saved) for step in steps if step.overlaps}
+    offered = {
+        step.name: max(step.overlaps, key=lambda overlap: saved_bytes(graph, overlap))
+        for step in steps
+        if step.overlaps
+    }
     order = sorted(offered, key=lambda name: size(offered[name]), reverse=True)
     grown: dict[str, Overlap] = {}
     pruned = {name: offered[name] for name in order}
@@ -116,15 +125,13 @@ def _worthwhile_overlaps(
         trial = {kept: overlap for kept, overlap in pruned.items() if kept != name}
         if bound(trial) < bound(pruned):
             pruned = trial
-    return min(grown, pruned, key=bound)
-
-
-def bound_bytes(graph: Graph, steps: Sequence[Step], alignment_bytes: int) -> tuple[int, int]:
-    """The arena that a plan of these steps has at least, and the step that sets it: quick."""
-    lifetimes = lifetimes_of(graph, steps)
-    overlaps = _worthwhile_overlaps(graph, steps, lifetimes, alignment_bytes)
-    blocks = _arena(graph, steps, lifetimes, overlaps).blocks
-    return lower_bound_bytes(tuple(blocks.values()), alignment_bytes)
+    chosen = min(grown, pruned, key=bound)
+    least = bound(chosen)
+    for name in reversed(order):
+        trial = {kept: overlap for kept, overlap in chosen.items() if kept != name}
+        if name in chosen and bound(trial) == least:
+            chosen = trial
+    return chosen
 
 
 def plan(
@@ -144,15 +151,15 @@ def plan(
     lifetimes = lifetimes_of(graph, steps)
     overlaps = _worthwhile_overlaps(graph, steps, lifetimes, alignment_bytes)
     arenas = [_arena(graph, steps, lifetimes, chosen) for chosen in ({}, overlaps)]
-    placements = [place(tuple(a.blocks.values()), alignment_bytes) for a in arenas]
+    placements = [place(tuple(a.items.values()), alignment_bytes) for a in arenas]
     smaller = min(range(len(arenas)), key=lambda index: placements[index].arena_bytes)
     arena, placement = arenas[smaller], placements[smaller]
-    offsets = dict(zip(arena.blocks, placement.offset_bytes, strict=True))
+    offsets = dict(zip(arena.items, placement.offset_bytes, strict=True))
     live = tuple(
         tuple(sorted(n for n, span in lifetimes.items() if span.first <= index <= span.last))
         for index in range(len(steps))
     )
-    bound, peak_step = lower_bound_bytes(tuple(arena.blocks.values()), alignment_bytes)
+    bound, peak_step = lower_bound_bytes(tuple(arena.items.values()), alignment_bytes)
     return MemoryPlan(
         offset_bytes=MappingProxyType(
             {

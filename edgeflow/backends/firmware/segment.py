@@ -182,18 +182,19 @@ class _Trace:
         self._nodes = nodes
         self._tensors = graph.tensors
         self._window = {index: _window(graph, node) for index, node in nodes.items()}
+        self._readers: dict[str, list[int]] = {}
+        for index, node in nodes.items():
+            for name in image_inputs(graph, node):
+                self._readers.setdefault(name, []).append(index)
 
     def _output(self, call: RowCall) -> str:
         return self._nodes[call.layer].outputs[0]
-
-    def _readers(self, name: str) -> list[int]:
-        return [index for index, node in self._nodes.items() if name in node.inputs]
 
     def _next_needed(self, name: str, made: Mapping[int, int]) -> int:
         """The first row that any reader's next band would read, as the generated C tells it."""
         firsts = [
             made[index] * self._window[index].stride - self._window[index].pad
-            for index in self._readers(name)
+            for index in self._readers.get(name, ())
         ]
         return max(min(firsts, default=height(self._tensors[name])), 0)
 
@@ -249,7 +250,7 @@ class _Trace:
 
     def _overrun(self, call: RowCall, made: Mapping[int, int], source: str) -> int:
         """Bytes from what is still to be read of an input to the end of what a call writes."""
-        reading = [i for i in self._readers(source) if made[i] < self.layers[i].height]
+        reading = [i for i in self._readers[source] if made[i] < self.layers[i].height]
         if not reading:
             return 0
         windows = [(i, self._window[i]) for i in reading]

@@ -54,6 +54,13 @@ def tensor_bytes(tensor: Tensor) -> int:
     return int(np.prod(tensor.shape, dtype=np.int64)) * _ELEMENT_BYTES[tensor.dtype]
 
 
+def saved_bytes(graph: Graph, overlap: Overlap) -> int:
+    """What an output saves by taking the storage of an input."""
+    given, taken = (tensor_bytes(graph.tensors[n]) for n in (overlap.input, overlap.output))
+    union = max(given, taken - overlap.distance_bytes) + overlap.distance_bytes
+    return taken + given - union
+
+
 @dataclass(frozen=True)
 class Lifetime:
     """First and last step at which a tensor must be in RAM, both included."""

@@ -5,15 +5,21 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+from edgeflow.backends.engine import Engine
+from edgeflow.backends.firmware.segment import Segment
 from edgeflow.backends.firmware.source import LayerSymbol, SourceTree
 from edgeflow.errors import UnsupportedOperatorError
 from edgeflow.graph.ir import DType, Graph, OpKind
 from edgeflow.pipeline.engines import ENGINES
 from edgeflow.pipeline.stage import StageContext
 from edgeflow.pipeline.steps.files import MODEL, read_document, write_document
-from edgeflow.targets.schema import Target
+from edgeflow.targets.schema import MemoryKind, Target
 
 SOURCE = "source.json"
+SEGMENTS = "segments.json"
+
+# What else lies in RAM beside the arena: the stack, which is counted later, and a few words.
+_STACK_AND_STATICS_BYTES = 448
 
 
 def run(context: StageContext) -> None:
@@ -22,8 +28,33 @@ def run(context: StageContext) -> None:
     graph = read_firmware_graph(model)
     target, options = context.plan.target, context.plan.config.build.engine_options()
     require_legal(graph, target)
-    source = ENGINES[options.engine].generate(model.read_bytes(), graph, target, options)
+    segments = _segments(context, graph) if options.engine is Engine.EDGEFLOW else ()
+    source = ENGINES[options.engine].generate(model.read_bytes(), graph, target, options, segments)
+    write_document(context.output / SEGMENTS, [asdict(segment) for segment in segments])
     write_document(context.output / SOURCE, source_document(source))
+
+
+def _segments(context: StageContext, graph: Graph) -> tuple[Segment, ...]:
+    """What runs row by row, by the option and the RAM that there is."""
+    from edgeflow.backends.firmware.choice import choose_segments
+
+    target, config = context.plan.target, context.plan.config
+    limit = arena_limit_bytes(target, config.budget.ram_bytes)
+    return choose_segments(graph, target.firmware.kernel_set, config.memory.row_by_row, limit)
+
+
+def arena_limit_bytes(target: Target, ram_budget_bytes: int | None) -> int:
+    """What the target's RAM, and a budget of static data and used stack, leave for the arena."""
+    reserved = max(target.firmware.stack_bytes, _STACK_AND_STATICS_BYTES)
+    limit = target.region(MemoryKind.RAM).size_bytes - reserved
+    if ram_budget_bytes is not None:
+        limit = min(limit, ram_budget_bytes - _STACK_AND_STATICS_BYTES)
+    return max(limit, 0)
+
+
+def read_segments(path: Path) -> tuple[Segment, ...]:
+    """The segments of a document that this stage wrote."""
+    return tuple(Segment(**row) for row in read_document(path))
 
 
 def read_graph(path: Path) -> Graph:

@@ -8,13 +8,12 @@ from typing import Any
 
 from edgeflow import __version__
 from edgeflow.backends.engine import Engine
+from edgeflow.backends.firmware.arrangement import Arrangement
 from edgeflow.backends.firmware.image import FirmwareImage
-from edgeflow.backends.firmware.planner import MemoryPlan
 from edgeflow.backends.firmware.sharing import tensor_bytes
 from edgeflow.backends.firmware.source import SourceTree
 from edgeflow.bundle.summary import (
     AccuracyRow,
-    ArenaRow,
     CheckRow,
     EpochRow,
     FigureRow,
@@ -30,6 +29,7 @@ from edgeflow.gate.verdict import Verdict, accuracy
 from edgeflow.graph.ir import Graph
 from edgeflow.pipeline.engines import ENGINES
 from edgeflow.pipeline.stage import StageContext
+from edgeflow.pipeline.steps import memory_rows
 from edgeflow.pipeline.steps.compile import read_arena_bytes, read_firmware
 from edgeflow.pipeline.steps.data import DESCRIPTION
 from edgeflow.pipeline.steps.files import (
@@ -40,7 +40,14 @@ from edgeflow.pipeline.steps.files import (
     read_document,
 )
 from edgeflow.pipeline.steps.gate import read_verdict, stack_bytes
-from edgeflow.pipeline.steps.generate import SOURCE, read_firmware_graph, read_graph, read_source
+from edgeflow.pipeline.steps.generate import (
+    SEGMENTS,
+    SOURCE,
+    read_firmware_graph,
+    read_graph,
+    read_segments,
+    read_source,
+)
 from edgeflow.pipeline.steps.run import ANSWERS, read_cycles, read_device_run
 from edgeflow.targets.schema import MemoryKind, Target
 
@@ -63,7 +70,7 @@ class _Findings:
 
     target: Target
     graph: Graph
-    memory: MemoryPlan | None
+    arrangement: Arrangement | None
     source: SourceTree
     image: FirmwareImage
     device: DeviceRun
@@ -93,10 +100,7 @@ def summarize(context: StageContext) -> Summary:
         overhead_instructions=overhead,
         layer_kind=found.device.kind,
         arena_bytes=found.arena_bytes,
-        arena_lower_bound_bytes=(
-            found.arena_bytes if found.memory is None else found.memory.lower_bound_bytes
-        ),
-        arena=tuple(_arena(found)),
+        **_arena(found),
         regions=_regions(found),
         checks=tuple(
             CheckRow(name=check.name.value, passed=check.passed, detail=check.detail)
@@ -108,9 +112,15 @@ def summarize(context: StageContext) -> Summary:
     )
 
 
-def _read(context: StageContext) -> _Findings:
-    from edgeflow.backends.firmware.codegen import memory_plan
+def _arrangement(context: StageContext, graph: Graph) -> Arrangement:
+    from edgeflow.backends.firmware.arrangement import arrange
+    from edgeflow.backends.firmware.kernel_set import library
 
+    kernels = library(context.plan.target.firmware.kernel_set)
+    return arrange(graph, kernels, read_segments(context.inputs["generate"] / SEGMENTS))
+
+
+def _read(context: StageContext) -> _Findings:
     model = context.find(MODEL)
     engine = context.plan.config.build.engine
     own = engine is Engine.EDGEFLOW
@@ -118,7 +128,7 @@ def _read(context: StageContext) -> _Findings:
     return _Findings(
         target=context.plan.target,
         graph=graph,
-        memory=memory_plan(graph, context.plan.target.firmware.kernel_set) if own else None,
+        arrangement=_arrangement(context, graph) if own else None,
         source=read_source(context.inputs["generate"] / SOURCE),
         image=read_firmware(context.inputs["compile"]),
         device=read_device_run(context.inputs["run"]),
@@ -160,6 +170,16 @@ def _figures(found: _Findings) -> Iterable[FigureRow]:
         source=ram,
     )
     yield FigureRow(name="arena", value=found.arena_bytes, **linked)
+    if found.arrangement is not None:
+        memory = found.arrangement.memory
+        yield FigureRow(
+            name="arena, lower bound",
+            value=memory.lower_bound_bytes,
+            unit=Unit.BYTES,
+            kind=FigureKind.MEASURED,
+            source="the memory plan"
+            + (", proven optimal" if memory.proven_optimal else ", not proven optimal"),
+        )
     yield FigureRow(
         name="stack, high-water mark",
         value=stack,
@@ -231,7 +251,7 @@ def _layers(found: _Findings) -> tuple[tuple[LayerRow, ...], float]:
             macs=cost.macs(found.graph, nodes[layer.node_name]),
             instructions=counts[layer.symbol],
             weight_bytes=cost.weight_bytes(found.graph, nodes[layer.node_name]),
-            output_bytes=layer.size_bytes,
+            output_bytes=tensor_bytes(found.graph.tensors[layer.output_tensor]),
         )
         for layer in found.source.layers
         if layer.symbol in counts
@@ -239,19 +259,18 @@ def _layers(found: _Findings) -> tuple[tuple[LayerRow, ...], float]:
     return rows, counts.get(INVOKE_SYMBOL, 0.0)
 
 
-def _arena(found: _Findings) -> Iterable[ArenaRow]:
-    """Tensors with the steps during which they are live; the input is there before step 0."""
-    if found.memory is None:
-        return
-    for name, offset in found.memory.offset_bytes.items():
-        steps = [step for step, live in enumerate(found.memory.live) if name in live]
-        yield ArenaRow(
-            tensor=name,
-            offset_bytes=offset,
-            size_bytes=tensor_bytes(found.graph.tensors[name]),
-            first_layer=min(steps, default=0),
-            last_layer=max(steps, default=0),
-        )
+def _arena(found: _Findings) -> dict[str, Any]:
+    """What is known of the arena's plan: nothing where another engine made it."""
+    if found.arrangement is None:
+        return {"arena_lower_bound_bytes": found.arena_bytes, "arena_proven_optimal": False}
+    memory = found.arrangement.memory
+    return {
+        "arena_lower_bound_bytes": memory.lower_bound_bytes,
+        "arena_proven_optimal": memory.proven_optimal,
+        "arena_peak": memory_rows.peak(found.graph, found.arrangement),
+        "arena": tuple(memory_rows.arena(found.graph, found.arrangement)),
+        "row_by_row": memory_rows.segments(found.arrangement),
+    }
 
 
 def _regions(found: _Findings) -> tuple[RegionRow, ...]:

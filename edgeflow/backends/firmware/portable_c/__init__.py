@@ -7,7 +7,10 @@ from types import MappingProxyType
 
 from edgeflow.backends.firmware.kernel_set import Renderer
 from edgeflow.backends.firmware.portable_c import channelwise, elementwise, layout, reduction
+from edgeflow.backends.firmware.portable_c.overlap import overlap_bytes
 from edgeflow.graph.ir import OpKind
+
+__all__ = ["RENDERERS", "overlap_bytes", "scratch_bytes"]
 
 scratch_bytes = channelwise.scratch_bytes
 
