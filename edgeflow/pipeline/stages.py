@@ -50,6 +50,7 @@ _DEPLOYED = (
 _REPORTED = (
     *_DEPLOYED,
     "edgeflow.pipeline.steps.gate",
+    "edgeflow.pipeline.steps.memory_rows",
     "edgeflow.pipeline.steps.report",
     "edgeflow.pipeline.steps.summarize",
     "edgeflow.report",

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from edgeflow.backends.firmware.placement import (
     Block,
+    Cluster,
     Placement,
     greedy,
     lower_bound_bytes,
@@ -251,3 +252,45 @@ def test_a_kernel_writes_over_its_dying_input_at_its_distance():
     places = [memory.offset_bytes[name] for name in ("x", "a", "b", "c")]
     assert places == [24, 16, 8, 0]
     assert memory.arena_bytes == 64 + 24
+
+
+@st.composite
+def clusters(draw: st.DrawFn) -> Cluster:
+    """Two to four blocks, each from a step after the one before and a little below it."""
+    parts: list[tuple[int, Block]] = []
+    step, offset = draw(st.integers(0, 2)), 0
+    for _ in range(draw(st.integers(2, 4))):
+        last = step + draw(st.integers(0, 2))
+        parts.append((offset, Block(draw(st.integers(1, 60)), step, last)))
+        step, offset = last + draw(st.integers(0, 1)), offset - 4 * draw(st.integers(0, 5))
+    lowest = min(offset for offset, _ in parts)
+    return Cluster(tuple((offset - lowest, block) for offset, block in parts))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    values=st.tuples(blocks(most=6), st.lists(clusters(), min_size=1, max_size=3)).map(
+        lambda both: [*both[0], *both[1]]
+    )
+)
+def test_parts_of_different_clusters_that_live_together_never_overlap(values):
+    placement = place(values, 4)
+    assert lower_bound_bytes(values, 4)[0] <= placement.arena_bytes
+    spans = list(zip(values, placement.offset_bytes, strict=True))
+    for index, (one, at) in enumerate(spans):
+        assert at % 4 == 0
+        assert at + one.size_bytes <= placement.arena_bytes
+        for other, low in spans[:index]:
+            for offset, block in one.parts:
+                for place_, part in other.parts:
+                    start, begin = at + offset, low + place_
+                    apart = start + block.size_bytes <= begin or begin + part.size_bytes <= start
+                    assert apart or not block.meets(part)
+
+
+def test_what_is_dead_of_a_cluster_is_free_for_others():
+    """A large input, a small output that overwrites it, and afterwards room in its place."""
+    chain = Cluster(((0, Block(100, 0, 1)), (0, Block(20, 1, 4))))
+    placement = place([chain, Block(80, 2, 3)], 4)
+    assert placement.arena_bytes == 100
+    assert placement.proven_optimal

@@ -27,7 +27,7 @@ from edgeflow.graph import cost
 from edgeflow.graph.ir import Graph
 from edgeflow.targets.schema import KernelSet
 
-ALMOST_FREE = 0.01
+ALMOST_FREE = 0.02
 """The share of instructions that row by row execution may add without being asked for."""
 
 ROWS_AT_A_TIME = (1, 2, 3, 4)

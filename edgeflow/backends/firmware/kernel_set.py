@@ -156,7 +156,7 @@ def library(kernel_set: KernelSet) -> KernelLibrary:
                 scratch_bytes=dsp_c.scratch_bytes,
                 overlap_bytes=dsp_c.overlap_bytes,
                 set_up_instructions=dsp_c.set_up_instructions,
-                instructions_per_mac=1.2,
+                instructions_per_mac=1.0,
             ),
             KernelSet.MVE_C: KernelLibrary(
                 name=KernelSet.MVE_C,

@@ -19,7 +19,7 @@ class MemoryOptions(BaseModel):
     """Layers row by row: auto (where it is almost free, or RAM is short), never, or least-ram.
 
     Row by row, a layer's output needs only the rows that its readers still read. `auto` does so
-    where it adds at most 1 % of instructions, and beyond that only as far as the RAM budget or the
+    where it adds at most some 2 % of instructions, and beyond that only as far as the RAM budget or the
     target asks for. The results are the same, bit for bit.
     """
 

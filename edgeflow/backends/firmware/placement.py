@@ -79,14 +79,14 @@ def lower_bound_bytes(items: Sequence[Item], alignment_bytes: int) -> tuple[int,
     """The most bytes live at one step, alignment included, and the first step where that is so.
 
     Items live together lie above one another, each on an aligned offset; only the last of them can
-    save the bytes that round its size up.
+    save the bytes that round its size up. Nor can the arena be smaller than a cluster's reach.
     """
     best, best_step = 0, 0
     for step in sorted({block.first for item in items for _, block in item.parts}):
         bound = step_bound_bytes(items, step, alignment_bytes)
         if bound > best:
             best, best_step = bound, step
-    return best, best_step
+    return max([best, *(item.size_bytes for item in items)]), best_step
 
 
 def step_bound_bytes(items: Iterable[Item], step: int, alignment_bytes: int) -> int:
@@ -116,23 +116,38 @@ def _lowest_gap(forbidden: list[tuple[int, int]], alignment: int, start: int = 0
     return offset
 
 
-def _forbidden(item: Item, placed: Sequence[tuple[int, Item]]) -> list[tuple[int, int]]:
-    """Open intervals of offsets at which an item would meet one of those placed, sorted."""
-    return sorted(
-        (at + low - offset - block.size_bytes, at + low + other.size_bytes - offset)
-        for at, fixed in placed
-        for low, other in fixed.parts
-        for offset, block in item.parts
-        if block.meets(other)
-    )
+_Conflicts = Sequence[Sequence[tuple[tuple[int, int], ...]]]
+"""For two items, open intervals of the first one's offset, less the other's, where they meet."""
 
 
-def _place_in_order(items: Sequence[Item], order: Sequence[int], alignment: int) -> list[int]:
+def _conflicts(items: Sequence[Item]) -> _Conflicts:
+    return [
+        [
+            tuple(
+                (low - offset - block.size_bytes, low + other.size_bytes - offset)
+                for low, other in fixed.parts
+                for offset, block in item.parts
+                if block.meets(other)
+            )
+            for fixed in items
+        ]
+        for item in items
+    ]
+
+
+def _place_in_order(
+    items: Sequence[Item], conflicts: _Conflicts, order: Sequence[int], alignment: int
+) -> list[int]:
     offsets = [0] * len(items)
-    placed: list[tuple[int, Item]] = []
+    placed: list[int] = []
     for index in order:
-        offsets[index] = _lowest_gap(_forbidden(items[index], placed), alignment)
-        placed.append((offsets[index], items[index]))
+        forbidden = sorted(
+            (offsets[other] + low, offsets[other] + high)
+            for other in placed
+            for low, high in conflicts[index][other]
+        )
+        offsets[index] = _lowest_gap(forbidden, alignment)
+        placed.append(index)
     return offsets
 
 
@@ -166,7 +181,8 @@ def greedy(blocks: Sequence[Item], alignment_bytes: int) -> list[int]:
         for key in GREEDY_ORDERS.values()
     ]
     orders.append(_conflict_order(blocks))
-    candidates = [_place_in_order(blocks, order, alignment_bytes) for order in orders]
+    conflicts = _conflicts(blocks)
+    candidates = [_place_in_order(blocks, conflicts, order, alignment_bytes) for order in orders]
     return min(candidates, key=lambda offsets: _arena(blocks, offsets))
 
 
@@ -180,6 +196,8 @@ class _Search:
         self.best = start
         self.best_bytes = _arena(blocks, start)
         self.trials = 0
+        self.conflicts = _conflicts(blocks)
+        self.placed: list[int] = []
         self.offsets = [-1] * len(blocks)
 
     @property
@@ -188,12 +206,13 @@ class _Search:
 
     def _offset_from(self, index: int, start: int) -> int:
         self.trials += 1
-        placed = [
-            (offset, other)
-            for offset, other in zip(self.offsets, self.blocks, strict=True)
-            if offset >= 0
-        ]
-        return _lowest_gap(_forbidden(self.blocks[index], placed), self.alignment, start)
+        conflicts, offsets = self.conflicts[index], self.offsets
+        forbidden = sorted(
+            (offsets[other] + low, offsets[other] + high)
+            for other in self.placed
+            for low, high in conflicts[other]
+        )
+        return _lowest_gap(forbidden, self.alignment, start)
 
     def _moves(self, open_blocks: frozenset[int], start: int) -> list[tuple[int, int]] | None:
         """(offset, block) that can come next, or None where some block can no longer fit."""
@@ -220,8 +239,9 @@ class _Search:
             return
         for offset, index in moves:
             self.offsets[index] = offset
+            self.placed.append(index)
             self.descend(open_blocks - {index}, offset)
-            self.offsets[index] = -1
+            self.placed.pop()
 
 
 def place(items: Sequence[Item], alignment_bytes: int) -> Placement:

@@ -19,8 +19,8 @@ from edgeflow.backends.firmware.sharing import Step, saved_bytes, tensor_bytes
 from edgeflow.graph.ir import Node, OpKind
 
 # Fitted to counts of a Cortex-M4: to find the next band and call its layer; to move a byte.
-_DECISION = 170
-_MOVE = 0.2
+_DECISION = 100
+_MOVE = 0.3
 
 
 def added_instructions(workspace: Workspace, segment: Segment) -> int:
