@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -41,6 +42,7 @@ class Workspace:
         self.node_step = cache(self._node_step)
         self.segment_plan = cache(self._segment_plan)
         self.band_scratch_bytes = cache(self._band_scratch_bytes)
+        self.set_up_instructions = cache(self._set_up_instructions)
         self.lifetimes = lifetimes_of(graph, [node_step(node) for node in graph.nodes])
 
     def steps(self, segments: Sequence[Segment]) -> tuple[Step, ...]:
@@ -95,6 +97,17 @@ class Workspace:
         shapes = {band.shape: band for band in bands(self.graph, node, rows)}
         layers = [band_layer(self.graph, node, band) for band in shapes.values()]
         return max(self.kernels.scratch_bytes(*layer) for layer in layers)
+
+    def _set_up_instructions(self, index: int, rows: int) -> int:
+        """What the calls of a node for bands of rows cost beside the rows, all together."""
+        node = self.graph.nodes[index]
+        parts = list(bands(self.graph, node, rows))
+        times = Counter(part.shape for part in parts)
+        return sum(
+            times[part.shape]
+            * self.kernels.set_up_instructions(*band_layer(self.graph, node, part))
+            for part in {part.shape: part for part in parts}.values()
+        )
 
     def _aligned(self, size_bytes: int) -> int:
         alignment = self.kernels.alignment_bytes

@@ -19,8 +19,8 @@ class MemoryOptions(BaseModel):
     """Layers row by row: auto (where it is almost free, or RAM is short), never, or least-ram.
 
     Row by row, a layer's output needs only the rows that its readers still read. `auto` does so
-    where it adds at most some 2 % of instructions, and beyond that only as far as the RAM budget or the
-    target asks for. The results are the same, bit for bit.
+    where it adds at most some 2 % of instructions, and beyond that only as far as the RAM budget or
+    the target asks for. The results are the same, bit for bit.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from edgeflow.backends.firmware.arrangement import Workspace
 from edgeflow.backends.firmware.rows import (
-    band_layer,
-    bands,
     height,
     image_inputs,
     row_bytes,
@@ -16,7 +13,7 @@ from edgeflow.backends.firmware.rows import (
 )
 from edgeflow.backends.firmware.segment import ELEMENTWISE_KINDS, Overlap, Segment
 from edgeflow.backends.firmware.sharing import Step, saved_bytes, tensor_bytes
-from edgeflow.graph.ir import Node, OpKind
+from edgeflow.graph.ir import OpKind
 
 # Fitted to counts of a Cortex-M4: to find the next band and call its layer; to move a byte.
 _DECISION = 100
@@ -25,21 +22,13 @@ _MOVE = 0.3
 
 def added_instructions(workspace: Workspace, segment: Segment) -> int:
     """An estimate of what the layers of a segment take more than each one whole."""
-    added = sum(
-        _added_by_bands(workspace, node, segment.rows)
-        for node in segment.nodes(workspace.graph).values()
-    )
+    added = 0.0
+    for index, node in segment.nodes(workspace.graph).items():
+        rows = height(workspace.graph.tensors[node.outputs[0]])
+        added += workspace.set_up_instructions(index, segment.rows)
+        added -= workspace.set_up_instructions(index, rows)
+        added += -(-rows // segment.rows) * _DECISION
     return round(added + sum(_MOVE * moved for moved, _ in _inner_rows(workspace, segment)))
-
-
-def _added_by_bands(workspace: Workspace, node: Node, rows: int) -> float:
-    graph, kernels = workspace.graph, workspace.kernels
-    parts = list(bands(graph, node, rows))
-    times = Counter(part.shape for part in parts)
-    added = -float(kernels.set_up_instructions(graph, node))
-    for part in {part.shape: part for part in parts}.values():
-        added += times[part.shape] * kernels.set_up_instructions(*band_layer(graph, node, part))
-    return added + len(parts) * _DECISION
 
 
 def own_bytes(workspace: Workspace, segment: Segment) -> int:
