@@ -122,8 +122,8 @@ class EpochRow(_Value):
 class Summary(_Value):
     """A build, whole: the report is a function of it and nothing else.
 
-    `arena` is empty, and has no peak, for an engine that lays its arena out itself, `layers` where an engine does not
-    show them. `remark` is what a reader should know about the engine's answers.
+    `arena` is empty, and has no peak, for an engine that lays its arena out itself, `layers` where
+    an engine does not show them. `remark` is what a reader should know about the engine's answers.
     """
 
     schema_version: Literal[1]

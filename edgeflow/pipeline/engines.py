@@ -42,8 +42,8 @@ class BuiltFirmware:
 class EngineSteps:
     """What an engine does in the stages generate and compile.
 
-    Segments, the parts that run row by row, are for our own. `constants` is what its constants in flash are; `remark` what a user should know who sees its
-    answers differ from the interpreter's.
+    Segments, the parts that run row by row, are for our own. `constants` is what its constants in
+    flash are; `remark` what a user should know who sees its answers differ from the interpreter's.
     """
 
     generate: Callable[[bytes, Graph, Target, EngineOptions, tuple[Segment, ...]], SourceTree]

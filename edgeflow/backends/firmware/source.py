@@ -14,10 +14,11 @@ INVOKE_SYMBOL = "edgeflow_invoke"
 class LayerSymbol:
     """One layer: its C function, and the place of its output in the arena (bytes).
 
-    `symbol` is a function with external linkage that `caller` calls `calls` times: once, or for each
-    band of rows. Where `caller` is not `edgeflow_invoke` but the loop of an interpreter, layers share
-    its kernels: `symbol` is a name alone, and the order of the calls tells the layers apart. An
-    output that never exists as a whole has the place of the buffer of its rows, and its size.
+    `symbol` is a function with external linkage that `caller` calls `calls` times: once, or for
+    each band of rows. Where `caller` is not `edgeflow_invoke` but the loop of an interpreter,
+    layers share its kernels: `symbol` is a name alone, and the order of the calls tells the layers
+    apart. An output that never exists as a whole has the place of the buffer of its rows, and its
+    size.
     """
 
     symbol: str
