@@ -164,6 +164,8 @@ def library(kernel_set: KernelSet) -> KernelLibrary:
                 renderers=mve_c.RENDERERS,
                 scratch_bytes=mve_c.scratch_bytes,
                 overlap_bytes=mve_c.overlap_bytes,
+                set_up_instructions=mve_c.set_up_instructions,
+                instructions_per_mac=0.2,
             ),
         }
     )

@@ -13,9 +13,10 @@ from edgeflow.backends.firmware import portable_c
 from edgeflow.backends.firmware.kernel_set import Renderer
 from edgeflow.backends.firmware.mve_c import convolution, dense, depthwise, elementwise, pooling
 from edgeflow.backends.firmware.mve_c.overlap import overlap_bytes
+from edgeflow.backends.firmware.mve_c.set_up import set_up_instructions
 from edgeflow.graph.ir import Graph, Node, OpKind
 
-__all__ = ["RENDERERS", "overlap_bytes", "scratch_bytes"]
+__all__ = ["RENDERERS", "overlap_bytes", "scratch_bytes", "set_up_instructions"]
 
 
 def scratch_bytes(graph: Graph, node: Node) -> int:
