@@ -21,6 +21,7 @@ from edgeflow.graph.ir import Graph, OpKind
 from edgeflow.targets.schema import KernelSet
 from tests.backends.host_model import assert_layers_match, compile_models
 from tests.backends.ordinary_networks import ordinary_network
+from tests.backends.single_layers import convolution
 from tests.devices.qemu import qemu_board
 from tests.graph.strategies import Dialect, graph_and_input, graphs, single_operator
 from tests.shared_data import shared_file
@@ -100,12 +101,48 @@ def test_ordinary_networks_take_the_fast_kernels():
         "max_pool_2d",
     ):
         assert text.count(f"    edgeflow_mve_{name}(") >= 10, name
-    for rows in ("1", "2", "3", "any"):
-        assert text.count(f"edgeflow_mve_plane_{rows},") >= 5, rows
+    for name in ("plane_1", "plane_2", "plane_3", "wide_plane_1", "wide_plane_2"):
+        assert text.count(f"edgeflow_mve_{name},") >= 5, name
+    for name in ("triples", "narrow_triples"):
+        assert text.count(f"edgeflow_mve_{name},") >= 10, name
+
+
+CONVOLUTIONS = [
+    # one, two and three pixels left over; one to five channels; taps around whole vectors
+    *((OpKind.CONV_2D, (1, 4 + o, 15 + o), (1, 1), 1, o) for o in range(1, 6)),
+    *((OpKind.CONV_2D, (5, 7, c), (3, 3), 1 + c % 2, 6) for c in (1, 2, 3, 5, 8, 9, 16, 17)),
+    (OpKind.CONV_2D, (3, 60, 2), (1, 20), 1, 4),
+    (OpKind.CONV_2D, (60, 3, 2), (40, 1), 3, 4),
+    (OpKind.CONV_2D, (9, 200, 16), (3, 3), 1, 4),
+]
+DEPTHWISE = [
+    # filters of one vector, two, and more; fewer channels than planes, and some left over
+    *((OpKind.DEPTHWISE_CONV_2D, (9, 9, c), (3, 3), 1 + c % 2, c) for c in (1, 3, 8, 9, 17)),
+    *((OpKind.DEPTHWISE_CONV_2D, (7, 10, 9), (k, k), 1, 18) for k in (1, 2, 4, 5, 6, 7)),
+    (OpKind.DEPTHWISE_CONV_2D, (60, 1, 9), (33, 1), 1, 9),
+    (OpKind.DEPTHWISE_CONV_2D, (1, 60, 5), (1, 47), 2, 5),
+    (OpKind.DEPTHWISE_CONV_2D, (40, 40, 8), (3, 3), 1, 8),
+    (OpKind.DEPTHWISE_CONV_2D, (40, 40, 8), (9, 9), 2, 8),
+]
+
+
+def test_convolutions_of_every_sort_of_shape_equal_the_interpreter(tmp_path):
+    graphs_ = [convolution(*shape) for shape in (*CONVOLUTIONS, *DEPTHWISE)]
+    _check_all([(g, {"x": _random_input(g, i)}) for i, g in enumerate(graphs_)], tmp_path)
 
 
 @pytest.mark.qemu
-@pytest.mark.parametrize("seed", range(100, 116))
+@pytest.mark.parametrize("shape", [*CONVOLUTIONS[1:4], CONVOLUTIONS[-2], *DEPTHWISE[-4:]])
+def test_convolutions_of_unusual_shape_equal_the_interpreter_on_a_cortex_m55(shape):
+    target, graph = qemu_board("mps3-an547"), convolution(*shape)
+    x = _random_input(graph, 1)
+    image = build_image(generate(graph, KernelSet.MVE_C), target)
+    run = device_for(target).run(image, x, RunLimits())
+    assert np.array_equal(run.outputs.reshape(-1), run_batch(graph, x).reshape(-1))
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("seed", range(100, 105))
 def test_ordinary_networks_equal_the_interpreter_on_a_cortex_m55(seed):
     graph = ordinary_network(seed, layers=8)
     target = qemu_board("mps3-an547")

@@ -11,6 +11,8 @@ from edgeflow.graph.requantization import AddRequantization
 
 _INPUTS = np.arange(-128, 128, dtype=np.int64)
 _LARGEST_SHIFT = 30
+# Ties away from zero need slopes a little too steep.
+_TILTS = (0.0, *(sign * 2.0**-bits for bits in range(24, 9, -1) for sign in (1, -1)))
 # The search for multipliers: steps from a rough one to single units, in eight directions.
 _STEPS = tuple(2**bits for bits in range(12, -1, -1))
 _DIRECTIONS = ((1, 1), (-1, -1), (1, 0), (-1, 0), (0, 1), (0, -1), (1, -1), (-1, 1))
@@ -39,7 +41,9 @@ def linear_sum(values: AddRequantization) -> LinearSum | None:
         return None
     begin = np.where(outputs > values.range.minimum, outputs << shift, -_FREE)
     end = np.where(outputs < values.range.maximum, (outputs + 1) << shift, _FREE) - 1
-    first, second = (round(slope * 2**shift) for slope in slopes)
+    starts = [[round(slope * 2**shift * (1 + tilt)) for slope in slopes] for tilt in _TILTS]
+    found = next((start for start in starts if _room(*start, begin, end)[0] <= 0), None)
+    first, second = found or min(starts, key=lambda start: _room(*start, begin, end)[0])
     return _searched(first, second, shift, begin, end)
 
 

@@ -94,7 +94,7 @@ def plane_of(graph: Graph, node: Node) -> _Plane:
     window = node.attributes.window
     _, in_h, in_w, in_c = graph.tensors[node.inputs[0]].shape
     _, out_h, out_w, out_c = graph.tensors[node.outputs[0]].shape
-    filter_h, filter_w = _extent(graph, node)
+    filter_h, filter_w = extent(graph, node)
     down = _Axis(in_h, in_w * in_c, out_h, out_w * out_c, filter_h, window.stride_h, window.pad_top)
     across = _Axis(in_w, in_c, out_w, out_c, filter_w, window.stride_w, window.pad_left)
     upright = _Plane(down, across, transposed=False)
@@ -102,7 +102,7 @@ def plane_of(graph: Graph, node: Node) -> _Plane:
     return min(upright, transposed, key=lambda plane: (plane.work, plane.transposed))
 
 
-def _extent(graph: Graph, node: Node) -> tuple[int, int]:
+def extent(graph: Graph, node: Node) -> tuple[int, int]:
     """Rows and columns that a filter reaches over, dilation included."""
     assert isinstance(node.attributes, Conv2D)
     window = node.attributes.window
@@ -110,12 +110,12 @@ def _extent(graph: Graph, node: Node) -> tuple[int, int]:
     return (filter_h - 1) * window.dilation_h + 1, (filter_w - 1) * window.dilation_w + 1
 
 
-def _spread(graph: Graph, node: Node, rows: NDArray[np.int8]) -> NDArray[np.int8]:
+def spread_filters(graph: Graph, node: Node, rows: NDArray[np.int8]) -> NDArray[np.int8]:
     """Weights [channels, taps] as [channels, rows, columns] with zeros where dilation skips."""
     assert isinstance(node.attributes, Conv2D)
     window = node.attributes.window
     _, filter_h, filter_w, channels = graph.tensors[node.inputs[1]].shape
-    filters = np.zeros((channels, *_extent(graph, node)), np.int8)
+    filters = np.zeros((channels, *extent(graph, node)), np.int8)
     filters[:, :: window.dilation_h, :: window.dilation_w] = rows.reshape(-1, filter_h, filter_w)
     return filters
 
@@ -123,7 +123,7 @@ def _spread(graph: Graph, node: Node, rows: NDArray[np.int8]) -> NDArray[np.int8
 def fast_channels(graph: Graph, node: Node) -> Channels | None:
     """The channels of a layer that the kernel takes: little dilation, scales of the short form."""
     _, filter_h, filter_w, _ = graph.tensors[node.inputs[1]].shape
-    if math.prod(_extent(graph, node)) > _MOST_SPREAD * filter_h * filter_w:
+    if math.prod(extent(graph, node)) > _MOST_SPREAD * filter_h * filter_w:
         return None
     found = channels(graph, node)
     return found if found is not None and found.packs(_SHIFT_BITS) else None
@@ -134,7 +134,7 @@ def plane_bytes(graph: Graph, node: Node) -> int:
     if fast_channels(graph, node) is None:
         return portable_c.scratch_bytes(graph, node)
     channels_out = graph.tensors[node.outputs[0]].shape[3]
-    spread = channels_out * math.prod(_extent(graph, node))
+    spread = channels_out * math.prod(extent(graph, node))
     return plane_of(graph, node).bytes + filter_bytes(graph, node, spread)
 
 
@@ -145,7 +145,7 @@ def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:
         return portable_c.RENDERERS[OpKind.DEPTHWISE_CONV_2D](layer)
     plane = plane_of(layer.graph, layer.node)
     values = conv_requantization(layer.graph, layer.node)
-    filters = _spread(layer.graph, layer.node, found.rows)
+    filters = spread_filters(layer.graph, layer.node, found.rows)
     if plane.transposed:
         filters = filters.transpose(0, 2, 1)
     order = "[channel][column][row]" if plane.transposed else "[channel][row][column]"

@@ -1,7 +1,7 @@
-"""The kernel set for Arm's vector extension MVE: `kernels/mve_c`, portable kernels for the rest.
+"""The kernel set for Arm's vector extension MVE: `kernels/mve_c`, the DSP set's for the rest.
 
 A layer takes a fast kernel where its constants prove that the kernel is exact; otherwise it takes
-the portable one.
+that of the DSP set, which all cores with MVE have.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from edgeflow.backends.firmware import portable_c
+from edgeflow.backends.firmware import dsp_c
 from edgeflow.backends.firmware.kernel_set import Renderer
 from edgeflow.backends.firmware.mve_c import convolution, dense, depthwise, elementwise, pooling
 from edgeflow.backends.firmware.mve_c.overlap import overlap_bytes
@@ -25,12 +25,14 @@ def scratch_bytes(graph: Graph, node: Node) -> int:
         return convolution.column_bytes(graph, node)
     if node.kind is OpKind.DEPTHWISE_CONV_2D:
         return depthwise.plane_bytes(graph, node)
-    return portable_c.scratch_bytes(graph, node)
+    if node.kind is OpKind.FULLY_CONNECTED:
+        return dense.working_bytes(graph, node)
+    return dsp_c.scratch_bytes(graph, node)
 
 
 RENDERERS: Mapping[OpKind, Renderer] = MappingProxyType(
     {
-        **portable_c.RENDERERS,
+        **dsp_c.RENDERERS,
         OpKind.CONV_2D: convolution.conv_2d,
         OpKind.DEPTHWISE_CONV_2D: depthwise.depthwise_conv_2d,
         OpKind.FULLY_CONNECTED: dense.fully_connected,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from edgeflow.backends.firmware import portable_c
+from edgeflow.backends.firmware import dsp_c
 from edgeflow.backends.firmware.c_text import Value
-from edgeflow.backends.firmware.dsp_c.scaling import channels
+from edgeflow.backends.firmware.dsp_c.scaling import Channels, channels
 from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
 from edgeflow.backends.firmware.mve_c.constants import dot
+from edgeflow.backends.firmware.packing import stored_bits
 from edgeflow.backends.firmware.portable_c.channelwise import is_pointwise, window_fields
 from edgeflow.graph.ir import Conv2D, Graph, Node, OpKind
 from edgeflow.graph.requantize import conv_requantization
@@ -19,6 +20,11 @@ DOT_SOURCES = (
     "edgeflow_mve_narrow_triples.S",
     "edgeflow_mve_singles.S",
 )
+
+
+def fast_channels(graph: Graph, node: Node) -> Channels | None:
+    """The channels of a layer of int8 weights for which the kernel is exact; else None."""
+    return channels(graph, node) if stored_bits(graph.tensors[node.inputs[1]]) == 8 else None
 
 
 def new_columns(graph: Graph, node: Node) -> int:
@@ -40,8 +46,8 @@ def strip_pixels(graph: Graph, node: Node) -> int:
 
 def column_bytes(graph: Graph, node: Node) -> int:
     """Working memory: the filter columns of a strip of pixels."""
-    if channels(graph, node) is None:
-        return portable_c.scratch_bytes(graph, node)
+    if fast_channels(graph, node) is None:
+        return dsp_c.scratch_bytes(graph, node)
     if is_pointwise(graph, node):
         return 0
     _, filter_h, filter_w, inputs = graph.tensors[node.inputs[1]].shape
@@ -51,9 +57,9 @@ def column_bytes(graph: Graph, node: Node) -> int:
 
 def conv_2d(layer: LayerContext) -> RenderedLayer:
     """CONV_2D; a pointwise one has a kernel of its own, which reads its pixels in place."""
-    found = channels(layer.graph, layer.node)
+    found = fast_channels(layer.graph, layer.node)
     if found is None:
-        return portable_c.RENDERERS[OpKind.CONV_2D](layer)
+        return dsp_c.RENDERERS[OpKind.CONV_2D](layer)
     if is_pointwise(layer.graph, layer.node):
         return _pointwise(layer)
     outputs, filter_h, filter_w, inputs = layer.input(1).shape
@@ -92,7 +98,7 @@ def conv_2d(layer: LayerContext) -> RenderedLayer:
 def _pointwise(layer: LayerContext) -> RenderedLayer:
     assert isinstance(layer.node.attributes, Conv2D)
     window = layer.node.attributes.window
-    found = channels(layer.graph, layer.node)
+    found = fast_channels(layer.graph, layer.node)
     assert found is not None
     fields_of_dot, constants = dot(
         layer, found, found.rows, f"weights {list(layer.input(1).shape)}"

@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgeflow.backends.firmware import portable_c
+from edgeflow.backends.firmware import dsp_c
 from edgeflow.backends.firmware.c_text import CType, Expression, Value
 from edgeflow.backends.firmware.dsp_c.scaling import wrapped
 from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
 from edgeflow.backends.firmware.mve_c.constants import in_lanes
-from edgeflow.backends.firmware.one_multiply import dense_outputs
-from edgeflow.graph.ir import OpKind
+from edgeflow.backends.firmware.one_multiply import DenseOutputs, dense_outputs
+from edgeflow.backends.firmware.packing import stored_bits
+from edgeflow.graph.ir import Graph, Node, OpKind
 
 _FUNCTION = "edgeflow_mve_fully_connected"
 
 
+def _fast_outputs(graph: Graph, node: Node) -> DenseOutputs | None:
+    """The outputs of a layer of int8 weights for which the kernel is exact; else None."""
+    return dense_outputs(graph, node) if stored_bits(graph.tensors[node.inputs[1]]) == 8 else None
+
+
+def working_bytes(graph: Graph, node: Node) -> int:
+    """Working memory: none, unless the DSP set's kernel takes the layer."""
+    return 0 if _fast_outputs(graph, node) else dsp_c.scratch_bytes(graph, node)
+
+
 def fully_connected(layer: LayerContext) -> RenderedLayer:
     """FULLY_CONNECTED."""
-    found = dense_outputs(layer.graph, layer.node)
+    found = _fast_outputs(layer.graph, layer.node)
     if found is None:
-        return portable_c.RENDERERS[OpKind.FULLY_CONNECTED](layer)
+        return dsp_c.RENDERERS[OpKind.FULLY_CONNECTED](layer)
     weights = layer.constant(
         "weights", CType.INT8, found.rows, f"weights {list(layer.input(1).shape)}"
     )

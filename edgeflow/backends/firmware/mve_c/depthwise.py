@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-import numpy as np
-
-from edgeflow.backends.firmware import portable_c
+from edgeflow.backends.firmware import dsp_c
 from edgeflow.backends.firmware.c_text import CType, Expression, Value
-from edgeflow.backends.firmware.dsp_c.scaling import Channels, channels
+from edgeflow.backends.firmware.dsp_c.depthwise import extent, spread_filters
+from edgeflow.backends.firmware.dsp_c.depthwise import fast_channels as dsp_fast_channels
+from edgeflow.backends.firmware.dsp_c.scaling import Channels
 from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
 from edgeflow.backends.firmware.mve_c.constants import output_fields
+from edgeflow.backends.firmware.portable_c.unpacking import filter_bytes, filter_in_memory
 from edgeflow.graph.ir import Conv2D, Graph, Node, OpKind
 from edgeflow.graph.requantize import conv_requantization
 
@@ -40,7 +42,7 @@ class _Axis:
 
 
 @dataclass(frozen=True)
-class Plane:
+class _Plane:
     """How a layer is cut into strips; `transposed` planes have the image's rows as columns.
 
     `vectors` hold the values that an output reads, with those of the rows that share them; 0: the
@@ -124,17 +126,17 @@ _KERNELS = ((1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (0, 1))
 """(vectors, rows of outputs) for which there is a function."""
 
 
-def plane_of(graph: Graph, node: Node) -> Plane:
+def plane_of(graph: Graph, node: Node) -> _Plane:
     """The plane that costs least; a transposed one must be whole, to be done in place."""
     assert isinstance(node.attributes, Conv2D)
     window = node.attributes.window
     _, in_h, in_w, in_c = graph.tensors[node.inputs[0]].shape
     _, out_h, out_w, out_c = graph.tensors[node.outputs[0]].shape
-    _, filter_h, filter_w, _ = graph.tensors[node.inputs[1]].shape
+    filter_h, filter_w = extent(graph, node)
     down = _Axis(in_h, in_w * in_c, out_h, out_w * out_c, filter_h, window.stride_h, window.pad_top)
     across = _Axis(in_w, in_c, out_w, out_c, filter_w, window.stride_w, window.pad_left)
     planes = [
-        Plane(rows, columns, in_c, transposed, vectors, strip_rows)
+        _Plane(rows, columns, in_c, transposed, vectors, strip_rows)
         for vectors, strip_rows in _KERNELS
         for rows, columns, transposed in ((down, across, False), (across, down, True))
     ]
@@ -143,55 +145,44 @@ def plane_of(graph: Graph, node: Node) -> Plane:
 
 
 def fast_channels(graph: Graph, node: Node) -> Channels | None:
-    """The channels of a layer that the kernel takes.
-
-    No dilation, scales of the short form, bias and shift in one word, planes near enough.
-    """
-    assert isinstance(node.attributes, Conv2D)
-    window = node.attributes.window
-    undilated = (window.dilation_h, window.dilation_w) == (1, 1)
+    """The channels of a layer that the kernel takes: those of the DSP set's, planes near enough."""
     # The kernel addresses planes by 16-bit offsets.
     near = plane_of(graph, node).strip_bytes < 2**16
-    found = channels(graph, node) if undilated and near else None
-    if found is None or np.any(np.abs(found.bias) >= 2 ** (31 - _SHIFT_BITS)):
-        return None
-    return found
+    return dsp_fast_channels(graph, node) if near else None
 
 
 def plane_bytes(graph: Graph, node: Node) -> int:
-    """Working memory: planes of a few channels."""
+    """Working memory: planes of a few channels, unpacked weights."""
     if fast_channels(graph, node) is None:
-        return portable_c.scratch_bytes(graph, node)
-    return plane_of(graph, node).bytes
+        return dsp_c.scratch_bytes(graph, node)
+    spread = graph.tensors[node.outputs[0]].shape[3] * math.prod(extent(graph, node))
+    return plane_of(graph, node).bytes + filter_bytes(graph, node, spread)
 
 
 def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:
     """DEPTHWISE_CONV_2D with any channel multiplier."""
     found = fast_channels(layer.graph, layer.node)
     if found is None:
-        return portable_c.RENDERERS[OpKind.DEPTHWISE_CONV_2D](layer)
+        return dsp_c.RENDERERS[OpKind.DEPTHWISE_CONV_2D](layer)
     plane = plane_of(layer.graph, layer.node)
-    _, filter_h, filter_w, out_c = layer.input(1).shape
-    filters = found.rows.reshape(out_c, filter_h, filter_w)
+    filters = spread_filters(layer.graph, layer.node, found.rows)
     if not plane.transposed:
         filters = filters.transpose(0, 2, 1)
     order = "[channel][row][column]" if plane.transposed else "[channel][column][row]"
-    constants = (
-        layer.constant("weights", CType.INT8, filters, f"weights {order}"),
-        layer.constant(
-            "constants",
-            CType.INT32,
-            np.column_stack([(found.bias << _SHIFT_BITS) + found.shifts, found.multipliers]),
-            "of each channel bias and shift, multiplier",
-        ),
+    weights = filter_in_memory(layer, filters, f"weights {order}", plane.bytes)
+    constants = layer.constant(
+        "constants",
+        CType.INT32,
+        found.packed(_SHIFT_BITS),
+        "of each channel bias and shift, multiplier",
     )
     fields: dict[str, Value] = {
-        "weights": Expression(constants[0].name),
-        "constants": Expression(constants[1].name),
+        "weights": weights.place,
+        "constants": Expression(constants.name),
         "strip_outputs": plane.function(plane.strip_rows),
         "last_outputs": plane.function(plane.last_rows),
         "input_channels": plane.channels,
-        "multiplier": out_c // plane.channels,
+        "multiplier": layer.output.shape[3] // plane.channels,
         "input_zero_point": conv_requantization(layer.graph, layer.node).input_zero_point,
         "rows": plane.rows.fields(),
         "columns": plane.columns.fields(),
@@ -218,4 +209,4 @@ def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:
             "edgeflow_mve_plane_any.S",
         ),
     )
-    return RenderedLayer((call,), constants)
+    return RenderedLayer((*weights.calls, call), (weights.constant, constants))

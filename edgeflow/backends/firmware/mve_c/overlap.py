@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeflow.backends.firmware.dsp_c.scaling import channels
+from edgeflow.backends.firmware import dsp_c
 from edgeflow.backends.firmware.mve_c import convolution, depthwise
 from edgeflow.backends.firmware.portable_c.channelwise import is_pointwise
 from edgeflow.graph.ir import Conv2D, Graph, Node, OpKind
@@ -22,11 +22,11 @@ _PIXELS_AT_ONCE = 3
 
 def overlap_bytes(graph: Graph, node: Node) -> int | None:
     """Bytes by which the output must start before the input that it overwrites; None if never."""
-    if node.kind is OpKind.CONV_2D and channels(graph, node) is not None:
+    if node.kind is OpKind.CONV_2D and convolution.fast_channels(graph, node) is not None:
         return _convolution(graph, node)
     if node.kind is OpKind.DEPTHWISE_CONV_2D and depthwise.fast_channels(graph, node) is not None:
         return _depthwise(graph, node)
-    return None
+    return dsp_c.overlap_bytes(graph, node)
 
 
 def _convolution(graph: Graph, node: Node) -> int:
@@ -58,7 +58,7 @@ def _convolution(graph: Graph, node: Node) -> int:
 
 
 def _pieces(pixels: int, row: int, at_once: int) -> NDArray[np.int64]:
-    """The first pixels of pieces that end with each row. What is less than a piece counts as one."""
+    """The first pixels of pieces that end with each row; less than a piece counts as one."""
     return np.concatenate([np.arange(at, at + row, at_once) for at in range(0, pixels, row)])
 
 
