@@ -107,7 +107,7 @@ def test_fast_kernels_run_without_undefined_behaviour(kernel_set, tmp_path):
 
 
 @needs_gcc
-@pytest.mark.parametrize("kernel_set", [KernelSet.PORTABLE_C, KernelSet.DSP_C])
+@pytest.mark.parametrize("kernel_set", list(KernelSet))
 def test_kernels_of_narrow_weights_run_without_undefined_behaviour(kernel_set, tmp_path):
     _assert_clean(_ordinary(20, (4, 2)), tmp_path, kernel_set)
 

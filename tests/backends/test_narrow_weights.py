@@ -94,7 +94,7 @@ def _extreme_layers() -> list[tuple[Graph, np.ndarray]]:
     ]
 
 
-@pytest.mark.parametrize("kernel_set", [KernelSet.PORTABLE_C, KernelSet.DSP_C])
+@pytest.mark.parametrize("kernel_set", list(KernelSet))
 def test_extremes_of_weights_and_inputs_equal_the_interpreter(
     kernel_set: KernelSet, tmp_path: Path
 ) -> None:
@@ -104,7 +104,7 @@ def test_extremes_of_weights_and_inputs_equal_the_interpreter(
         assert_layers_match(graph, model, {graph.inputs[0]: x})
 
 
-@pytest.mark.parametrize("kernel_set", [KernelSet.PORTABLE_C, KernelSet.DSP_C])
+@pytest.mark.parametrize("kernel_set", list(KernelSet))
 def test_every_layer_of_ordinary_networks_equals_the_interpreter(
     kernel_set: KernelSet, tmp_path: Path
 ) -> None:

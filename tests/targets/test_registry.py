@@ -18,7 +18,7 @@ from edgeflow.targets.registry import (
     names,
     validate,
 )
-from edgeflow.targets.schema import KernelSet, MemoryKind, Target
+from edgeflow.targets.schema import MemoryKind, Target
 
 SHIPPED = (
     "cortex-m0plus",
@@ -75,11 +75,9 @@ def test_a_shipped_target_is_whole_and_says_where_its_data_is_from(name: str) ->
     assert target.name == name
     assert {operator.kind for operator in target.operators} == set(OpKind)
     weighted = {OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED}
-    vectors = target.firmware.kernel_set is KernelSet.MVE_C
     for operator in target.operators:
-        narrow = operator.kind in weighted and not vectors
         assert operator.activation_bits == (8,)
-        assert operator.weight_bits == ((8, 4, 2) if narrow else (8,))
+        assert operator.weight_bits == ((8, 4, 2) if operator.kind in weighted else (8,))
     assert target.sources
 
 
