@@ -41,10 +41,11 @@ def linear_sum(values: AddRequantization) -> LinearSum | None:
         return None
     begin = np.where(outputs > values.range.minimum, outputs << shift, -_FREE)
     end = np.where(outputs < values.range.maximum, (outputs + 1) << shift, _FREE) - 1
-    starts = [[round(slope * 2**shift * (1 + tilt)) for slope in slopes] for tilt in _TILTS]
+    first, second = (slope * 2**shift for slope in slopes)
+    starts = [(round(first * (1 + tilt)), round(second * (1 + tilt))) for tilt in _TILTS]
     found = next((start for start in starts if _room(*start, begin, end)[0] <= 0), None)
-    first, second = found or min(starts, key=lambda start: _room(*start, begin, end)[0])
-    return _searched(first, second, shift, begin, end)
+    best = found or min(starts, key=lambda start: _room(*start, begin, end)[0])
+    return _searched(*best, shift, begin, end)
 
 
 def _searched(

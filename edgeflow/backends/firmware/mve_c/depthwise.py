@@ -114,12 +114,20 @@ class _Plane:
     def work(self) -> int:
         """Instructions for a channel, roughly."""
         vectors = -(-self.rows.filter * self.columns.filter // _VECTOR_BYTES)
-        group = 30 + 10 * vectors
-        if self.vectors:
-            column = 1 + self.vectors * (1 + self.strip_rows)
-            group = 9 + _COLUMNS_AT_ONCE * column + 11 * self.strip_rows
-        fill = self.plane_rows * (min(self.plane_columns, self.columns.input) * 5 // 8 + 2)
-        return self.all_strips * (fill + 30 + self.groups * group)
+        row = _COLUMNS_AT_ONCE * self.vectors + 11 if self.vectors else 10 * vectors
+        return self.strip_work + self.rows.output * (self.groups * row + self._row_work)
+
+    @property
+    def strip_work(self) -> int:
+        """The part of it that strips cost, however many rows they have."""
+        group = 9 + _COLUMNS_AT_ONCE * (1 + self.vectors) if self.vectors else 30
+        again = self.rows.filter - self.rows.stride
+        return self.all_strips * (30 + self.groups * group + again * self._row_work)
+
+    @property
+    def _row_work(self) -> int:
+        """To fill a row of the plane."""
+        return min(self.plane_columns, self.columns.input) * 5 // 8 + 2
 
 
 _KERNELS = ((1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (0, 1))
