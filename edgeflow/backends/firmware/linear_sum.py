@@ -43,9 +43,13 @@ def linear_sum(values: AddRequantization) -> LinearSum | None:
     end = np.where(outputs < values.range.maximum, (outputs + 1) << shift, _FREE) - 1
     first, second = (slope * 2**shift for slope in slopes)
     starts = [(round(first * (1 + tilt)), round(second * (1 + tilt))) for tilt in _TILTS]
-    found = next((start for start in starts if _room(*start, begin, end)[0] <= 0), None)
-    best = found or min(starts, key=lambda start: _room(*start, begin, end)[0])
-    return _searched(*best, shift, begin, end)
+
+    def missing(start: tuple[int, int]) -> int:
+        return _room(start[0], start[1], begin, end)[0]
+
+    found = next((start for start in starts if missing(start) <= 0), None)
+    best = found or min(starts, key=missing)
+    return _searched(best[0], best[1], shift, begin, end)
 
 
 def _searched(
