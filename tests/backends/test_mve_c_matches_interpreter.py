@@ -152,6 +152,34 @@ def test_ordinary_networks_equal_the_interpreter_on_a_cortex_m55(seed):
     assert np.array_equal(run.outputs, run_batch(graph, x).reshape(len(x), -1))
 
 
+@pytest.mark.qemu
+@pytest.mark.parametrize("seed", [300, 304])
+def test_networks_of_narrow_weights_equal_the_interpreter_on_a_cortex_m55(seed):
+    graph = canonicalize(ordinary_network(seed, layers=8, weight_bits=(4, 2)))
+    target = qemu_board("mps3-an547")
+    x = _random_input(graph, seed, count=2)
+    source = generate(graph, KernelSet.MVE_C)
+    assert "_unpack," in source.files["edgeflow_model.c"]
+    run = device_for(target).run(build_image(source, target), x, RunLimits())
+    assert np.array_equal(run.outputs, run_batch(graph, x).reshape(len(x), -1))
+
+
+def test_narrow_weights_take_the_fast_kernels():
+    """Else the tests of narrow weights would prove nothing about them."""
+    text = "".join(
+        generate(ordinary_network(seed, weight_bits=(4, 2)), KernelSet.MVE_C).files[
+            "edgeflow_model.c"
+        ]
+        for seed in range(30)
+    )
+    for bits in (4, 2):
+        assert text.count(f".unpack = edgeflow_int{bits}_unpack,") >= 20
+        assert text.count(f"    edgeflow_int{bits}_unpack(") >= 10
+    assert text.count("    edgeflow_mve_packed_fully_connected(") >= 10
+    # Scales of 1/2 and more, which small sums may have, are for the DSP set.
+    assert text.count(".three_pixels = edgeflow_dsp_int") <= 10
+
+
 @pytest.mark.parametrize(
     "name", ["ic_resnet8_int8", "kws_dscnn_int8", "vww_mobilenet_int8", "ad01_int8", "sww_int8"]
 )
@@ -164,11 +192,12 @@ def test_mlperf_tiny_models_equal_the_interpreter_in_every_layer(name, tmp_path)
         assert_layers_match(graph, model, {graph.inputs[0]: _random_input(graph, seed)})
 
 
-def test_gcc_for_arm_builds_the_kernels_without_a_warning(tmp_path):
+@pytest.mark.parametrize("weight_bits", [(8,), (4, 2)])
+def test_gcc_for_arm_builds_the_kernels_without_a_warning(weight_bits, tmp_path):
     compiler = shutil.which("arm-none-eabi-gcc")
     if compiler is None:
         pytest.skip("arm-none-eabi-gcc is not installed")
-    source = generate(ordinary_network(3, layers=12), KernelSet.MVE_C)
+    source = generate(ordinary_network(3, layers=12, weight_bits=weight_bits), KernelSet.MVE_C)
     for name, text in source.files.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     names = sorted(name for name in source.files if name.endswith((".c", ".S")))

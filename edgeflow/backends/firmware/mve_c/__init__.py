@@ -22,7 +22,7 @@ __all__ = ["RENDERERS", "overlap_bytes", "scratch_bytes", "set_up_instructions"]
 def scratch_bytes(graph: Graph, node: Node) -> int:
     """Working memory of the kernel that a node takes."""
     if node.kind is OpKind.CONV_2D:
-        return convolution.column_bytes(graph, node)
+        return convolution.working_bytes(graph, node)
     if node.kind is OpKind.DEPTHWISE_CONV_2D:
         return depthwise.plane_bytes(graph, node)
     if node.kind is OpKind.FULLY_CONNECTED:

@@ -9,31 +9,26 @@ from edgeflow.backends.firmware.c_text import CType, Expression, Value
 from edgeflow.backends.firmware.dsp_c.scaling import wrapped
 from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
 from edgeflow.backends.firmware.mve_c.constants import in_lanes
-from edgeflow.backends.firmware.one_multiply import DenseOutputs, dense_outputs
-from edgeflow.backends.firmware.packing import stored_bits
+from edgeflow.backends.firmware.mve_c.weights import is_packed, stored, unpacking_bytes
+from edgeflow.backends.firmware.one_multiply import dense_outputs
 from edgeflow.graph.ir import Graph, Node, OpKind
 
 _FUNCTION = "edgeflow_mve_fully_connected"
-
-
-def _fast_outputs(graph: Graph, node: Node) -> DenseOutputs | None:
-    """The outputs of a layer of int8 weights for which the kernel is exact; else None."""
-    return dense_outputs(graph, node) if stored_bits(graph.tensors[node.inputs[1]]) == 8 else None
+_PACKED_FUNCTION = "edgeflow_mve_packed_fully_connected"
 
 
 def working_bytes(graph: Graph, node: Node) -> int:
-    """Working memory: none, unless the DSP set's kernel takes the layer."""
-    return 0 if _fast_outputs(graph, node) else dsp_c.scratch_bytes(graph, node)
+    """Working memory: unpacked weights, or what the DSP set's kernel wants that takes the layer."""
+    found = dense_outputs(graph, node)
+    return dsp_c.scratch_bytes(graph, node) if found is None else unpacking_bytes(graph, node)
 
 
 def fully_connected(layer: LayerContext) -> RenderedLayer:
     """FULLY_CONNECTED."""
-    found = _fast_outputs(layer.graph, layer.node)
+    found = dense_outputs(layer.graph, layer.node)
     if found is None:
         return dsp_c.RENDERERS[OpKind.FULLY_CONNECTED](layer)
-    weights = layer.constant(
-        "weights", CType.INT8, found.rows, f"weights {list(layer.input(1).shape)}"
-    )
+    weights = stored(layer, found.rows, f"weights {list(layer.input(1).shape)}")
     words = [in_lanes(wrapped(found.bias)), in_lanes(found.multipliers)]
     constants = layer.constant(
         "constants",
@@ -43,7 +38,7 @@ def fully_connected(layer: LayerContext) -> RenderedLayer:
     )
     outputs, inputs = found.rows.shape
     fields: dict[str, Value] = {
-        "weights": Expression(weights.name),
+        "weights": weights.place,
         "constants": Expression(constants.name),
         "inputs": inputs,
         "outputs": outputs,
@@ -52,12 +47,21 @@ def fully_connected(layer: LayerContext) -> RenderedLayer:
         "minimum": found.range.minimum,
         "maximum": found.range.maximum,
     }
+    function = _FUNCTION
+    memory: tuple[Expression, ...] = ()
+    if is_packed(layer.graph, layer.node):
+        function, memory = _PACKED_FUNCTION, (layer.scratch(),)
+        fields = {"layer": fields, **weights.packed_fields}
     call = KernelCall(
-        function=_FUNCTION,
+        function=function,
         header=f"{_FUNCTION}.h",
-        layer_type=f"{_FUNCTION}_layer",
+        layer_type=f"{function}_layer",
         layer=fields,
-        arguments=(layer.place(layer.node.inputs[0]), layer.place(layer.node.outputs[0])),
-        sources=(f"{_FUNCTION}.c", f"{_FUNCTION}.S"),
+        arguments=(
+            layer.place(layer.node.inputs[0]),
+            *memory,
+            layer.place(layer.node.outputs[0]),
+        ),
+        sources=(f"{_FUNCTION}.c", f"{_FUNCTION}.S", f"{function}.c", *weights.sources),
     )
-    return RenderedLayer((call,), (weights, constants))
+    return RenderedLayer((call,), (weights.array, constants))

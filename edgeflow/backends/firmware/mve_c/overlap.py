@@ -12,17 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeflow.backends.firmware import dsp_c
+from edgeflow.backends.firmware.dsp_c.scaling import channels
 from edgeflow.backends.firmware.mve_c import convolution, depthwise
 from edgeflow.backends.firmware.portable_c.channelwise import is_pointwise
 from edgeflow.graph.ir import Conv2D, Graph, Node, OpKind
 
 _WORD_BYTES = 4
-_PIXELS_AT_ONCE = 3
 
 
 def overlap_bytes(graph: Graph, node: Node) -> int | None:
     """Bytes by which the output must start before the input that it overwrites; None if never."""
-    if node.kind is OpKind.CONV_2D and convolution.fast_channels(graph, node) is not None:
+    if node.kind is OpKind.CONV_2D and channels(graph, node) is not None:
         return _convolution(graph, node)
     if node.kind is OpKind.DEPTHWISE_CONV_2D and depthwise.fast_channels(graph, node) is not None:
         return _depthwise(graph, node)
@@ -41,8 +41,8 @@ def _convolution(graph: Graph, node: Node) -> int:
     _, out_h, out_w, out_c = graph.tensors[node.outputs[0]].shape
     in_place = is_pointwise(graph, node)
     if in_place:
-        row = out_h * out_w if (window.stride_h, window.stride_w) == (1, 1) else out_w
-        starts = _pieces(out_h * out_w, row, _PIXELS_AT_ONCE)
+        row = convolution.row_pixels(graph, node)
+        starts = _pieces(out_h * out_w, row, convolution.together(graph, node))
     else:
         starts = _pieces(out_h * out_w, out_w, convolution.strip_pixels(graph, node))
     top = np.maximum(starts // out_w * window.stride_h - window.pad_top, 0)

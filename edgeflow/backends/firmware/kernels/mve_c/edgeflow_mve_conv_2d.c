@@ -38,7 +38,8 @@ void edgeflow_mve_conv_2d(const edgeflow_mve_conv_2d_layer *layer, const int8_t 
             }
             gather_pixels(layer, &columns, x * layer->stride_width - layer->pad_left, pixels,
                           memory);
-            edgeflow_mve_pixels(&layer->dot, memory, step, pixels, output);
+            edgeflow_mve_pixels(&layer->dot, memory, step, pixels, memory + layer->strip_bytes,
+                                output);
             output += pixels * layer->dot.outputs;
         }
     }

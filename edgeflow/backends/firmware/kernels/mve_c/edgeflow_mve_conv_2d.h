@@ -25,11 +25,13 @@ typedef struct {
     int32_t input_zero_point;
     int32_t new_columns;  /* of a pixel that those before it in the strip have not brought */
     int32_t strip_pixels; /* output pixels whose columns lie in working memory at a time */
+    int32_t strip_bytes;  /* of those columns, up to a whole word */
     edgeflow_mve_dot dot;
 } edgeflow_mve_conv_2d_layer;
 
 /* `memory` holds the columns of a strip:
- * ((strip_pixels - 1) * new_columns + filter_width) * filter_height * input_channels bytes. */
+ * ((strip_pixels - 1) * new_columns + filter_width) * filter_height * input_channels bytes, up to a
+ * whole word, and then that of edgeflow_mve_pixels. */
 void edgeflow_mve_conv_2d(const edgeflow_mve_conv_2d_layer *layer, const int8_t *input,
                           int8_t *memory, int8_t *output);
 
@@ -39,10 +41,12 @@ typedef struct {
     int32_t row_step;
     int32_t pixels; /* of an output row */
     int32_t pixel_step;
+    int32_t together; /* pixels for which packed weights are unpacked once */
     edgeflow_mve_dot dot;
 } edgeflow_mve_pointwise_conv_2d_layer;
 
+/* `memory` is that of edgeflow_mve_pixels. */
 void edgeflow_mve_pointwise_conv_2d(const edgeflow_mve_pointwise_conv_2d_layer *layer,
-                                    const int8_t *input, int8_t *output);
+                                    const int8_t *input, int8_t *memory, int8_t *output);
 
 #endif

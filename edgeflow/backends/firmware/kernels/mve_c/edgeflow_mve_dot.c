@@ -1,7 +1,7 @@
 #include "edgeflow_mve_dot.h"
 
-void edgeflow_mve_pixels(const edgeflow_mve_dot *dot, const int8_t *pixels, int32_t step,
-                         int32_t count, int8_t *output)
+static void outputs_of_pixels(const edgeflow_mve_dot *dot, const int8_t *pixels, int32_t step,
+                              int32_t count, int8_t *output)
 {
     const int32_t triples = count / 3;
     const int32_t singles = count - 3 * triples;
@@ -10,7 +10,28 @@ void edgeflow_mve_pixels(const edgeflow_mve_dot *dot, const int8_t *pixels, int3
     }
     if (singles > 0) {
         edgeflow_mve_singles(dot, pixels + 3 * triples * step, step, singles,
-                             output + 3 * triples * dot->outputs);
+                             output + 3 * triples * dot->output_step);
+    }
+}
+
+void edgeflow_mve_pixels(const edgeflow_mve_dot *dot, const int8_t *pixels, int32_t step,
+                         int32_t count, int8_t *memory, int8_t *output)
+{
+    if (!dot->packed) {
+        outputs_of_pixels(dot, pixels, step, count, output);
+        return;
+    }
+    const uint32_t *packed = dot->packed;
+    edgeflow_mve_dot four = *dot;
+    four.weights = memory;
+    for (int32_t left = dot->outputs; left > 0; left -= 4) {
+        const edgeflow_unpack_layer words = {left <= 4 ? dot->last_words : dot->four_words};
+        dot->unpack(&words, packed, memory);
+        four.outputs = left < 4 ? left : 4;
+        outputs_of_pixels(&four, pixels, step, count, output);
+        packed += dot->four_words;
+        four.constants += 9;
+        output += 4;
     }
 }
 
@@ -30,9 +51,10 @@ void edgeflow_mve_singles(const edgeflow_mve_dot *dot, const int8_t *pixels, int
                 sum += (uint32_t)(pixels[tap] * weights[tap]);
             }
             const int8_t minus_shift = (int8_t)((constants[8] >> (8 * lane)) & 0xFF);
-            *output++ = edgeflow_mve_rescale((int32_t)sum, constants[4 + lane], -minus_shift,
-                                             &dot->to);
+            output[channel] = edgeflow_mve_rescale((int32_t)sum, constants[4 + lane], -minus_shift,
+                                                   &dot->to);
         }
+        output += dot->output_step;
         pixels += step;
     }
 }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "edgeflow_mve.h"
+#include "edgeflow_unpack.h"
 
 /* Weights: [output][input], without padding. Constants: for each four outputs their biases, the
  * input zero point folded in, then their multipliers; zeros fill up the last four. An output is
@@ -19,6 +20,20 @@ typedef struct {
     int32_t minimum;
     int32_t maximum;
 } edgeflow_mve_fully_connected_layer;
+
+/* The same with packed weights in the place of `layer.weights`: of each four outputs `four_words`
+ * words in the order of edgeflow_unpack.h, and `last_words` of the last one to four. */
+typedef struct {
+    edgeflow_mve_fully_connected_layer layer;
+    const uint32_t *packed;
+    void (*unpack)(const edgeflow_unpack_layer *layer, const uint32_t *packed, int8_t *weights);
+    int32_t four_words;
+    int32_t last_words;
+} edgeflow_mve_packed_fully_connected_layer;
+
+/* `memory`: four outputs' weights as int8, up to a whole packed word. */
+void edgeflow_mve_packed_fully_connected(const edgeflow_mve_packed_fully_connected_layer *layer,
+                                         const int8_t *input, int8_t *memory, int8_t *output);
 
 void edgeflow_mve_fully_connected(const edgeflow_mve_fully_connected_layer *layer,
                                   const int8_t *input, int8_t *output);

@@ -20,9 +20,10 @@
     .equ    OUTPUTS, 12
     .equ    ZERO_POINT, 16
     .equ    MAXIMUM, 24
+    .equ    OUTPUT_STEP, 32
 
     .equ    PIXELS, 0               /* on the stack */
-    .equ    SCALING, 12             /* constants, output, zero point, outputs, end of constants,
+    .equ    SCALING, 12             /* constants, output, zero point, output step, end of constants,
                                        whether results below the zero point are clamped */
     .equ    LOWER, 40               /* lower bounds, a vector */
     .equ    DOT, 56
@@ -82,6 +83,7 @@ edgeflow_mve_narrow_triples:
     add     r6, r6, r6, lsl #3          /* 9 words for 4 channels */
     add     r4, r4, r6
     strd    r1, r2, [sp, #SCALING + 4]
+    ldr     r3, [r0, #OUTPUT_STEP]
     strd    r3, r4, [sp, #SCALING + 12]
 .Lthree_pixels:
     ldrd    r0, r2, [sp, #DOT]
@@ -123,7 +125,8 @@ edgeflow_mve_narrow_triples:
     bne     .Lfour_channels
 .Lrest:
     /* One to three channels: the last of them stands in for those that a pair lacks. */
-    ldr     r0, [sp, #SCALING + 12]
+    ldr     r0, [sp, #DOT]
+    ldr     r0, [r0, #OUTPUTS]
     ands    r0, r0, #3
     beq     .Lnext
     sub     r0, r0, #1
@@ -138,7 +141,9 @@ edgeflow_mve_narrow_triples:
     rescale q4
     rescale q5
     rescale q6
-    and     r0, r3, #3
+    ldr     r0, [sp, #DOT]
+    ldr     r0, [r0, #OUTPUTS]
+    and     r0, r0, #3
     vctp.32 r0
     vpsttt
     vstrbt.32 q4, [r1]
@@ -150,7 +155,10 @@ edgeflow_mve_narrow_triples:
     /* The output is behind that of the first pixel. */
     ldr     r1, [sp, #SCALING + 4]
     ldr     r4, [sp, #SCALING + 12]
-    ldr     r2, [sp, #STEP]
+    ldrd    r5, r2, [sp, #DOT]
+    ldr     r5, [r5, #OUTPUTS]
+    sub     r1, r1, r5
+    add     r1, r1, r4
     ldr     r3, [sp, #TRIPLES]
     ldr     r0, [sp, #PIXELS + 8]
     add     r1, r1, r4, lsl #1

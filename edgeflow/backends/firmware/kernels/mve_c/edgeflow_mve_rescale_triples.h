@@ -3,7 +3,7 @@
  * On the stack: at LOWER a vector of lower bounds, at SCALING the words that edgeflow_rescale_start
  * loads. q7: upper bounds. */
     /* Loads biases, multipliers, shifts and bounds. r0: behind the constants, r1 r6 r7: where the
-     * three pixels' outputs go, r2: zero point, r3: channels, r4: end of the constants, r5: whether
+     * three pixels' outputs go, r2: zero point, r3: output step, r4: end of the constants, r5: whether
      * results below the zero point are clamped. */
     .macro  rescale_start
     add     r6, sp, #SCALING

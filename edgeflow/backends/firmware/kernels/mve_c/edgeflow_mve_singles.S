@@ -14,6 +14,7 @@
     .equ    TAPS, 8
     .equ    OUTPUTS, 12
     .equ    MINIMUM, 20
+    .equ    OUTPUT_STEP, 32
 
     .equ    START, 0                /* on the stack: what four channels start with */
     .equ    SCALING, 20             /* zero point, end of the constants of whole fours */
@@ -105,6 +106,11 @@ edgeflow_mve_singles:
     vstrbt.32 q0, [r3]
     add     r3, r3, r0
 .Lnext:
+    ldr     r0, [sp, #DOT]
+    ldr     r2, [r0, #OUTPUT_STEP]
+    ldr     r0, [r0, #OUTPUTS]
+    add     r3, r3, r2
+    sub     r3, r3, r0
     ldr     r0, [sp, #START + 4]
     ldr     r2, [sp, #STEP]
     ldr     r4, [sp, #PIXELS]
