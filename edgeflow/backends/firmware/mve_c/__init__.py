@@ -11,7 +11,14 @@ from types import MappingProxyType
 
 from edgeflow.backends.firmware import dsp_c
 from edgeflow.backends.firmware.kernel_set import Renderer
-from edgeflow.backends.firmware.mve_c import convolution, dense, depthwise, elementwise, pooling
+from edgeflow.backends.firmware.mve_c import (
+    convolution,
+    dense,
+    depthwise,
+    elementwise,
+    lookup,
+    pooling,
+)
 from edgeflow.backends.firmware.mve_c.overlap import overlap_bytes
 from edgeflow.backends.firmware.mve_c.set_up import set_up_instructions
 from edgeflow.graph.ir import Graph, Node, OpKind
@@ -39,5 +46,8 @@ RENDERERS: Mapping[OpKind, Renderer] = MappingProxyType(
         OpKind.ADD: elementwise.add,
         OpKind.AVERAGE_POOL_2D: pooling.pool_2d,
         OpKind.MAX_POOL_2D: pooling.pool_2d,
+        OpKind.RELU: lookup.relu,
+        OpKind.RELU6: lookup.relu,
+        OpKind.QUANTIZE: lookup.quantize,
     }
 )
