@@ -17,12 +17,22 @@ from edgeflow.devices.device import RunLimits
 from edgeflow.devices.registry import device_for
 from edgeflow.graph.canonical import canonicalize
 from edgeflow.graph.interpreter import run_batch
-from edgeflow.graph.ir import Graph, OpKind
+from edgeflow.graph.ir import (
+    Concatenation,
+    Graph,
+    NoAttributes,
+    OpKind,
+    Pad,
+    Pool2D,
+    Quantization,
+    Window,
+)
 from edgeflow.targets.schema import KernelSet
 from tests.backends.host_model import assert_layers_match, compile_models
 from tests.backends.ordinary_networks import ordinary_network
 from tests.backends.single_layers import convolution
 from tests.devices.qemu import qemu_board
+from tests.graph.builder import GraphBuilder
 from tests.graph.strategies import Dialect, graph_and_input, graphs, single_operator
 from tests.shared_data import shared_file
 
@@ -149,6 +159,36 @@ def test_ordinary_networks_equal_the_interpreter_on_a_cortex_m55(seed):
     x = _random_input(graph, seed, count=2)
     image = build_image(generate(graph, KernelSet.MVE_C), target)
     run = device_for(target).run(image, x, RunLimits())
+    assert np.array_equal(run.outputs, run_batch(graph, x).reshape(len(x), -1))
+
+
+def _moves_and_tables() -> Graph:
+    """What the ordinary networks lack: PAD of every axis, CONCATENATION, LOGISTIC, RELU6."""
+    b, scale = GraphBuilder(), 0.05
+    x = b.input((1, 5, 7, 19), Quantization((scale,), (7,)))
+    unit = Quantization((1 / 256,), (-128,))
+    logistic = b.node(OpKind.LOGISTIC, [x], NoAttributes(), unit)
+    clamped = b.node(OpKind.RELU6, [x], NoAttributes(), Quantization((0.03,), (-100,)))
+    same = b.node(OpKind.QUANTIZE, [clamped], NoAttributes(), unit)
+    joined = b.node(OpKind.CONCATENATION, [logistic, same], Concatenation(3), unit)
+    rows = b.node(OpKind.PAD, [joined], Pad(((0, 0), (1, 0), (2, 1), (0, 0))), unit)
+    padded = b.node(OpKind.PAD, [rows], Pad(((0, 0), (0, 2), (0, 0), (3, 5))), unit)
+    pooled = b.node(OpKind.MAX_POOL_2D, [padded], Pool2D(2, 3, Window()), unit)
+    return b.build([pooled.name])
+
+
+def test_moves_and_tables_equal_the_interpreter(tmp_path):
+    graph = _moves_and_tables()
+    _check_all([(graph, {graph.inputs[0]: _random_input(graph, 0)})], tmp_path)
+
+
+@pytest.mark.qemu
+def test_moves_and_tables_equal_the_interpreter_on_a_cortex_m55():
+    graph, target = _moves_and_tables(), qemu_board("mps3-an547")
+    x = _random_input(graph, 0, count=3)
+    run = device_for(target).run(
+        build_image(generate(graph, KernelSet.MVE_C), target), x, RunLimits()
+    )
     assert np.array_equal(run.outputs, run_batch(graph, x).reshape(len(x), -1))
 
 
