@@ -133,9 +133,13 @@ def plane_bytes(graph: Graph, node: Node) -> int:
     """The plane, the taps of a channel where the kernel wants them wide, unpacked weights."""
     if fast_channels(graph, node) is None:
         return portable_c.scratch_bytes(graph, node)
+    return plane_of(graph, node).bytes + unpacked_filter_bytes(graph, node)
+
+
+def unpacked_filter_bytes(graph: Graph, node: Node) -> int:
+    """Narrow weights as int8, those that stand for dilation included; 0 for int8 weights."""
     channels_out = graph.tensors[node.outputs[0]].shape[3]
-    spread = channels_out * math.prod(extent(graph, node))
-    return plane_of(graph, node).bytes + filter_bytes(graph, node, spread)
+    return filter_bytes(graph, node, channels_out * math.prod(extent(graph, node)))
 
 
 def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:

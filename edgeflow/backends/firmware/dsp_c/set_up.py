@@ -14,6 +14,7 @@ from edgeflow.graph.ir import Graph, Node, OpKind
 _CALL = 100
 _CHANNEL_OF_A_STRIP = 200
 _READ_AGAIN = 2.5  # instructions for each value of a row that two strips read
+_UNPACKED_WEIGHT = 1.4
 _SINGLE_PIXEL = 0.34  # of a pixel's MACs: what it costs more alone than among three
 
 
@@ -28,5 +29,7 @@ def set_up_instructions(graph: Graph, node: Node) -> int:
         strips = -(-plane.rows.output // plane.strip_rows)
         again = max(plane.rows.filter - plane.rows.stride, 0) * plane.columns.input
         channels = graph.tensors[node.inputs[0]].shape[3]
-        return _CALL + round(strips * channels * (_CHANNEL_OF_A_STRIP + _READ_AGAIN * again))
+        each = _CHANNEL_OF_A_STRIP + _READ_AGAIN * again
+        unpacking = _UNPACKED_WEIGHT * depthwise.unpacked_filter_bytes(graph, node)
+        return _CALL + round(strips * channels * each + unpacking)
     return _CALL
