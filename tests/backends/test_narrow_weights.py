@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from edgeflow.backends.firmware.codegen import generate
-from edgeflow.backends.firmware.dsp_c import convolution
 from edgeflow.backends.firmware.toolchain import build_image
 from edgeflow.devices.device import DeviceRun, RunLimits
 from edgeflow.devices.registry import device_for
@@ -134,7 +133,8 @@ def test_ordinary_networks_take_the_fast_kernels() -> None:
         assert text.count(f".three_pixels = edgeflow_dsp_int{bits}_three_pixels") >= 20
         assert text.count(f"edgeflow_dsp_int{bits}_fully_connected(") >= 10
         assert text.count(f"edgeflow_int{bits}_unpack(") >= 20
-    for portable in ("edgeflow_int4_pixel", "edgeflow_int2_pixel"):
+    assert text.count("edgeflow_dsp_depthwise_conv_2d_finer(") >= 5
+    for portable in ("edgeflow_int4_pixel", "edgeflow_int2_pixel", "edgeflow_depthwise_conv_2d("):
         assert portable not in text
 
 
@@ -245,12 +245,24 @@ def test_the_finer_requantization_equals_double_rounding(sum_shift: int) -> None
             assert np.array_equal(np.clip(scaled, -128, 127), np.clip(exact, -128, 127))
 
 
-def test_scales_of_one_and_more_take_the_fast_kernel() -> None:
-    weights = np.random.default_rng(0).integers(-2, 2, (5, 1, 1, 9)).astype(np.int8)
-    for scale in (0.3, 0.6, 1.0, 3.7):
-        graph = _layer(OpKind.CONV_2D, 2, weights, (1, 4, 4, 9), scale)
-        assert convolution.fast_channels(graph, graph.nodes[0]) is not None
+@pytest.mark.parametrize("scale", [0.3, 0.6, 1.0, 3.7])
+def test_scales_of_one_and_more_take_a_fast_kernel(scale: float, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pointwise = rng.integers(-2, 2, (5, 1, 1, 9)).astype(np.int8)
+    depthwise = rng.integers(-8, 8, (1, 3, 3, 9)).astype(np.int8)
+    graphs = [
+        _layer(OpKind.CONV_2D, 2, pointwise, (1, 4, 4, 9), scale),
+        _layer(OpKind.DEPTHWISE_CONV_2D, 4, depthwise, (1, 4, 4, 9), scale),
+    ]
+    for graph in graphs:
+        text = generate(graph, KernelSet.DSP_C).files["edgeflow_model.c"]
+        assert "edgeflow_dsp_" in text
         _run(graph, "cortex-m4", _inputs(graph, 1, count=2))
+    models = compile_models(graphs, tmp_path, KernelSet.DSP_C)
+    for graph, model in zip(graphs, models, strict=True):
+        for fill in (-128, 127):
+            x = np.full(graph.tensors[graph.inputs[0]].shape, fill, np.int8)
+            assert_layers_match(graph, model, {graph.inputs[0]: x})
 
 
 def test_a_width_that_the_target_does_not_run_is_refused_with_those_that_it_does() -> None:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from edgeflow.backends.firmware import portable_c
 from edgeflow.backends.firmware.c_text import CType, Expression, Value
 from edgeflow.backends.firmware.dsp_c.clamping import narrow_range
-from edgeflow.backends.firmware.dsp_c.scaling import Channels, channels
+from edgeflow.backends.firmware.dsp_c.scaling import Channels, channels, finer_channels
 from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
+from edgeflow.backends.firmware.packing import stored_bits
 from edgeflow.backends.firmware.portable_c.unpacking import filter_bytes, filter_in_memory
 from edgeflow.graph.ir import Conv2D, Graph, Node, OpKind
 from edgeflow.graph.requantize import conv_requantization
@@ -50,6 +51,7 @@ class _Plane:
     rows: _Axis
     columns: _Axis
     transposed: bool
+    finer: bool
 
     @property
     def pitch(self) -> int:
@@ -72,7 +74,8 @@ class _Plane:
 
     @property
     def is_3x3(self) -> bool:
-        return (self.rows.filter, self.columns.filter) == (3, 3) and self.columns.stride <= 2
+        sizes = self.rows.filter, self.columns.filter
+        return sizes == (3, 3) and self.columns.stride <= 2 and not self.finer
 
     @property
     def bytes(self) -> int:
@@ -97,9 +100,16 @@ def plane_of(graph: Graph, node: Node) -> _Plane:
     filter_h, filter_w = extent(graph, node)
     down = _Axis(in_h, in_w * in_c, out_h, out_w * out_c, filter_h, window.stride_h, window.pad_top)
     across = _Axis(in_w, in_c, out_w, out_c, filter_w, window.stride_w, window.pad_left)
-    upright = _Plane(down, across, transposed=False)
-    transposed = _Plane(across, down, transposed=True)
+    finer = _is_finer(graph, node)
+    upright = _Plane(down, across, transposed=False, finer=finer)
+    transposed = _Plane(across, down, transposed=True, finer=finer)
     return min(upright, transposed, key=lambda plane: (plane.work, plane.transposed))
+
+
+def _is_finer(graph: Graph, node: Node) -> bool:
+    """Whether narrow weights have channels with scales of 1/2 and more."""
+    narrow = stored_bits(graph.tensors[node.inputs[1]]) < 8
+    return narrow and max(conv_requantization(graph, node).shifts) >= 0
 
 
 def extent(graph: Graph, node: Node) -> tuple[int, int]:
@@ -125,7 +135,7 @@ def fast_channels(graph: Graph, node: Node) -> Channels | None:
     _, filter_h, filter_w, _ = graph.tensors[node.inputs[1]].shape
     if math.prod(extent(graph, node)) > _MOST_SPREAD * filter_h * filter_w:
         return None
-    found = channels(graph, node)
+    found = finer_channels(graph, node) if _is_finer(graph, node) else channels(graph, node)
     return found if found is not None and found.packs(_SHIFT_BITS) else None
 
 
@@ -174,8 +184,9 @@ def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:
         function = "edgeflow_dsp_depthwise_conv_2d_3x3"
         sources: tuple[str, ...] = ("edgeflow_dsp_plane_3x3.c", "edgeflow_dsp_plane_3x3.S")
     else:
-        function = "edgeflow_dsp_depthwise_conv_2d"
+        function = "edgeflow_dsp_depthwise_conv_2d" + ("_finer" if plane.finer else "")
         sources = (
+            *(("edgeflow_dsp_plane_finer.c",) if plane.finer else ()),
             "edgeflow_dsp_plane_any.c",
             "edgeflow_dsp_plane_neighbours.c",
             "edgeflow_dsp_plane_neighbours.S",

@@ -19,6 +19,8 @@ _CONSTANT_MULTIPLIER, _CONSTANT_SHIFT = 2**30, 1
 # Of `edgeflow_dsp_narrow_rescale`: base and product stay below 2**31 with it.
 _LARGEST_NARROW_SHIFT = 22
 _TWO_ROUNDINGS = 32
+# EDGEFLOW_DSP_FINER
+FINER = 8
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,33 @@ def channels(graph: Graph, node: Node) -> Channels | None:
         for m, s, r in zip(found.multipliers, found.shifts, reach, strict=True)
     ]
     return found if all(scales) else None
+
+
+def finer_channels(graph: Graph, node: Node) -> Channels | None:
+    """The channels of a depthwise layer of narrow weights of which some have scales from 1/2 on.
+
+    Those have negative multipliers and shifts of `edgeflow_dsp_plane_finer`.
+    """
+    found = _settled(graph, node)
+    zero_point = conv_requantization(graph, node).output_zero_point
+    reach = np.maximum(np.abs(found.low), np.abs(found.high))
+    finer = found.shifts < 1
+    shifts = found.shifts + FINER
+    if np.any(finer & ((shifts < 1) | (reach >= 2**22))):
+        return None
+    others = [
+        scale(int(m), int(s), zero_point, int(r))
+        for m, s, r in zip(
+            found.multipliers[~finer], found.shifts[~finer], reach[~finer], strict=True
+        )
+    ]
+    if not all(others):
+        return None
+    return replace(
+        found,
+        multipliers=np.where(finer, -found.multipliers, found.multipliers),
+        shifts=np.where(finer, shifts, found.shifts),
+    )
 
 
 def narrow_channels(graph: Graph, node: Node, sum_shift: int) -> Channels | None:
