@@ -16,6 +16,7 @@ from edgeflow.graph.ir import Graph, OpKind
 from edgeflow.targets.schema import KernelSet
 from tests.backends.host_model import merged_files
 from tests.backends.ordinary_networks import ordinary_network
+from tests.backends.segments import drawn_segments
 from tests.graph.strategies import Dialect, Inputs, graph_and_input, graphs, single_operator
 
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1")
@@ -58,8 +59,13 @@ def _main(cases: list[Case]) -> str:
     return f"{declarations}int main(void)\n{{\n{calls}    return 0;\n}}\n"
 
 
-def _assert_clean(cases: list[Case], folder: Path, kernel_set: KernelSet) -> None:
-    sources = [generate(graph, kernel_set) for graph, _ in cases]
+def _assert_clean(
+    cases: list[Case], folder: Path, kernel_set: KernelSet, *, by_rows: bool = False
+) -> None:
+    parts = [
+        drawn_segments(graph, seed) if by_rows else () for seed, (graph, _) in enumerate(cases)
+    ]
+    sources = [generate(graph, kernel_set, p) for (graph, _), p in zip(cases, parts, strict=True)]
     files = {**merged_files(sources), "main.c": _main(cases)}
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -110,6 +116,18 @@ def test_fast_kernels_run_without_undefined_behaviour(kernel_set, tmp_path):
 @pytest.mark.parametrize("kernel_set", list(KernelSet))
 def test_kernels_of_narrow_weights_run_without_undefined_behaviour(kernel_set, tmp_path):
     _assert_clean(_ordinary(20, (4, 2)), tmp_path, kernel_set)
+
+
+@needs_gcc
+@pytest.mark.parametrize("kernel_set", list(KernelSet))
+def test_layers_by_rows_run_without_undefined_behaviour(kernel_set, tmp_path):
+    rng = np.random.default_rng(6)
+    cases = []
+    for seed in range(600, 612):
+        graph = ordinary_network(seed, layers=7)
+        shape = graph.tensors[graph.inputs[0]].shape
+        cases.append((graph, {graph.inputs[0]: rng.integers(-128, 128, shape, dtype=np.int8)}))
+    _assert_clean(cases, tmp_path, kernel_set, by_rows=True)
 
 
 @needs_gcc
