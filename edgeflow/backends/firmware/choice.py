@@ -70,6 +70,17 @@ def choose_segments(
     return _shrink(workspace, goal_bytes=arena_limit_bytes, limit=math.inf)
 
 
+def trade_offs(graph: Graph, kernel_set: KernelSet) -> Iterator[tuple[Segment, ...]]:
+    """Segments for less and less arena, each for the fewest instructions; at first none."""
+    workspace = Workspace(graph, library(kernel_set))
+    chosen: tuple[Segment, ...] = ()
+    arena = None
+    while arena is None or _arena_bytes(workspace, chosen) < arena:
+        yield chosen
+        arena = _arena_bytes(workspace, chosen)
+        chosen = _shrink(workspace, goal_bytes=arena - 1, limit=math.inf)
+
+
 def _instructions(workspace: Workspace) -> float:
     """A rough estimate for the whole network."""
     graph, total = workspace.graph, 0.0
