@@ -12,7 +12,11 @@ from dataclasses import dataclass, replace
 
 from edgeflow.graph.ir import Conv2D, DType, Elementwise, Graph, Node, OpKind, Pool2D, Tensor
 
-_UNARY_KINDS = frozenset({OpKind.RELU, OpKind.RELU6, OpKind.LOGISTIC, OpKind.QUANTIZE})
+# Their kernels read element i of an input before they write element i of the output.
+ELEMENTWISE_KINDS = frozenset(
+    {OpKind.RELU, OpKind.RELU6, OpKind.LOGISTIC, OpKind.QUANTIZE, OpKind.ADD, OpKind.MUL}
+)
+
 _BINARY_KINDS = frozenset({OpKind.ADD, OpKind.MUL})
 
 
@@ -79,8 +83,8 @@ def row_window(graph: Graph, node: Node) -> RowWindow | None:
     elif isinstance(attributes, Pool2D):
         window, extent = attributes.window, attributes.kernel_h
     else:
-        in_place = node.kind in _BINARY_KINDS and _same_rows(graph, node)
-        return RowWindow() if in_place or node.kind in _UNARY_KINDS else None
+        alike = node.kind not in _BINARY_KINDS or _same_rows(graph, node)
+        return RowWindow() if node.kind in ELEMENTWISE_KINDS and alike else None
     # A window that lies in the padding as a whole would make a band without input.
     last = (height(output) - 1) * window.stride_h - window.pad_top
     inside = window.pad_top < extent and last < height(images[0])

@@ -12,18 +12,14 @@ from types import MappingProxyType
 
 from edgeflow.backends.firmware.row_schedule import Feed, RowCall, RowLayer, schedule
 from edgeflow.backends.firmware.rows import (
+    ELEMENTWISE_KINDS,
     RowWindow,
     height,
     image_inputs,
     row_bytes,
     row_window,
 )
-from edgeflow.graph.ir import Graph, Node, OpKind
-
-# Their kernels read element i of an input before they write element i of the output.
-ELEMENTWISE_KINDS = frozenset(
-    {OpKind.RELU, OpKind.RELU6, OpKind.LOGISTIC, OpKind.QUANTIZE, OpKind.ADD, OpKind.MUL}
-)
+from edgeflow.graph.ir import Graph, Node
 
 
 @dataclass(frozen=True)

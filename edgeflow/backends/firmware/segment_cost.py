@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from edgeflow.backends.firmware.arrangement import Workspace
 from edgeflow.backends.firmware.rows import (
+    ELEMENTWISE_KINDS,
     height,
     image_inputs,
     row_bytes,
     row_window,
 )
-from edgeflow.backends.firmware.segment import ELEMENTWISE_KINDS, Overlap, Segment
+from edgeflow.backends.firmware.segment import Overlap, Segment
 from edgeflow.backends.firmware.sharing import Step, saved_bytes, tensor_bytes
 from edgeflow.graph.ir import OpKind
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgeflow.backends.firmware.segment import ELEMENTWISE_KINDS, Overlap
+from edgeflow.backends.firmware.rows import ELEMENTWISE_KINDS
+from edgeflow.backends.firmware.segment import Overlap
 from edgeflow.graph.ir import DType, Graph, Node, OpKind, Tensor
 
 _ELEMENT_BYTES = {DType.INT8: 1, DType.INT32: 4}
