@@ -6,7 +6,9 @@ import numpy as np
 
 from edgeflow.backends.firmware.rows import height, row_window
 from edgeflow.backends.firmware.segment import Segment
-from edgeflow.graph.ir import Graph
+from edgeflow.graph.checker import check
+from edgeflow.graph.ir import Conv2D, Elementwise, Graph, OpKind, Quantization, Tensor, Window
+from tests.graph.builder import GraphBuilder
 
 
 def drawn_segments(graph: Graph, seed: int) -> tuple[Segment, ...]:
@@ -35,3 +37,32 @@ def whole_segments(graph: Graph, rows: int) -> tuple[Segment, ...]:
         else:
             segments.append(Segment(index, index, rows))
     return tuple(segments)
+
+
+SIDE, CHANNELS = 12, 4
+UNIT = Quantization((2.0**-4,), (0,))
+
+
+def convolution(builder: GraphBuilder, x: Tensor, stride: int = 1) -> Tensor:
+    """3x3 with padding, CHANNELS to CHANNELS."""
+    rng = np.random.default_rng(0)
+    scales = Quantization((2.0**-7,) * CHANNELS, (0,) * CHANNELS, 0)
+    weights = rng.integers(-99, 99, (CHANNELS, 3, 3, CHANNELS), dtype=np.int8)
+    products = Quantization((2.0**-11,) * CHANNELS, (0,) * CHANNELS, 0)
+    w = builder.constant(weights, scales)
+    b = builder.constant(np.zeros(CHANNELS, np.int32), products)
+    window = Window(stride, stride, 1, 1, 1, 1)
+    return builder.node(OpKind.CONV_2D, [x, w, b], Conv2D(window), UNIT)
+
+
+def residual_block() -> Graph:
+    """x -> first -> second, third, third + first."""
+    builder = GraphBuilder()
+    x = builder.input((1, SIDE, SIDE, CHANNELS), UNIT)
+    first = convolution(builder, x)
+    second = convolution(builder, first)
+    third = convolution(builder, second)
+    y = builder.node(OpKind.ADD, [third, first], Elementwise(), UNIT)
+    graph = builder.build([y.name])
+    check(graph)
+    return graph

@@ -72,10 +72,10 @@ def test_every_row_of_random_graphs_equals_the_interpreter(cases, seed, kernel_s
 
 @pytest.mark.parametrize("kernel_set", KERNEL_SETS)
 def test_every_row_of_ordinary_networks_equals_the_interpreter(kernel_set, tmp_path):
-    networks = [ordinary_network(seed, layers=7) for seed in range(300, 324)]
+    networks = [ordinary_network(seed, layers=7) for seed in range(300, 316)]
     cases = [(g, {g.inputs[0]: _random_input(g, i)}) for i, g in enumerate(networks)]
     segments = [drawn_segments(graph, seed) for seed, graph in enumerate(networks)]
-    assert sum(part.last - part.first for parts in segments for part in parts) > 30
+    assert sum(part.last - part.first for parts in segments for part in parts) > 20
     _check_all(cases, segments, tmp_path, kernel_set)
 
 

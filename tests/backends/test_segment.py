@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from edgeflow.backends.firmware.arrangement import arrange
@@ -10,49 +9,25 @@ from edgeflow.backends.firmware.codegen import generate
 from edgeflow.backends.firmware.kernel_set import library
 from edgeflow.backends.firmware.rows import bands, row_window
 from edgeflow.backends.firmware.segment import Segment, can_run_by_rows, plan_segment
-from edgeflow.graph.checker import check
 from edgeflow.graph.ir import (
-    Conv2D,
     Elementwise,
     Graph,
     NoAttributes,
     OpKind,
-    Quantization,
-    Tensor,
-    Window,
 )
 from edgeflow.targets.schema import KernelSet
 from tests.backends.ordinary_networks import ordinary_network
-from tests.backends.segments import drawn_segments
+from tests.backends.segments import (
+    CHANNELS,
+    SIDE,
+    UNIT,
+    convolution,
+    drawn_segments,
+    residual_block,
+)
 from tests.graph.builder import GraphBuilder
 
-_SIDE, _CHANNELS = 12, 4
-_UNIT = Quantization((2.0**-4,), (0,))
-_ROW = _SIDE * _CHANNELS
-
-
-def _convolution(builder: GraphBuilder, x: Tensor, stride: int = 1) -> Tensor:
-    rng = np.random.default_rng(0)
-    scales = Quantization((2.0**-7,) * _CHANNELS, (0,) * _CHANNELS, 0)
-    weights = rng.integers(-99, 99, (_CHANNELS, 3, 3, _CHANNELS), dtype=np.int8)
-    products = Quantization((2.0**-11,) * _CHANNELS, (0,) * _CHANNELS, 0)
-    w = builder.constant(weights, scales)
-    b = builder.constant(np.zeros(_CHANNELS, np.int32), products)
-    window = Window(stride, stride, 1, 1, 1, 1)
-    return builder.node(OpKind.CONV_2D, [x, w, b], Conv2D(window), _UNIT)
-
-
-def _residual_block() -> Graph:
-    """x -> first -> second, third, third + first."""
-    builder = GraphBuilder()
-    x = builder.input((1, _SIDE, _SIDE, _CHANNELS), _UNIT)
-    first = _convolution(builder, x)
-    second = _convolution(builder, first)
-    third = _convolution(builder, second)
-    y = builder.node(OpKind.ADD, [third, first], Elementwise(), _UNIT)
-    graph = builder.build([y.name])
-    check(graph)
-    return graph
+_ROW = SIDE * CHANNELS
 
 
 def _outputs(graph: Graph) -> list[str]:
@@ -60,7 +35,7 @@ def _outputs(graph: Graph) -> list[str]:
 
 
 def test_an_addition_takes_rows_of_the_convolution_before_it_and_writes_over_the_other_operand():
-    graph = _residual_block()
+    graph = residual_block()
     first, _, third, total = _outputs(graph)
     found = plan_segment(graph, Segment(2, 3, 1))
     assert {name: buffer.size_bytes for name, buffer in found.buffers.items()} == {third: _ROW}
@@ -69,8 +44,8 @@ def test_an_addition_takes_rows_of_the_convolution_before_it_and_writes_over_the
     assert distances[first] == 0
 
 
-def test_a_folded_addition_needs_no_tensor_for_the_convolution():
-    graph = _residual_block()
+def test_a_folded_addition_needs_no_tensor_for_theconvolution():
+    graph = residual_block()
     whole = arrange(graph, library(KernelSet.PORTABLE_C)).memory
     folded = arrange(graph, library(KernelSet.PORTABLE_C), [Segment(2, 3, 1)]).memory
     third = _outputs(graph)[2]
@@ -80,7 +55,7 @@ def test_a_folded_addition_needs_no_tensor_for_the_convolution():
 
 
 def test_between_convolutions_stay_the_rows_of_a_window():
-    graph = _residual_block()
+    graph = residual_block()
     _, second, third, total = _outputs(graph)
     found = plan_segment(graph, Segment(1, 3, 1))
     assert {name: buffer.capacity for name, buffer in found.buffers.items()} == {
@@ -92,7 +67,7 @@ def test_between_convolutions_stay_the_rows_of_a_window():
 
 def test_an_operand_that_lives_on_is_not_overwritten_and_needs_no_row_of_its_own():
     """Within the segment the rows of the convolution lie where those of the sum will."""
-    graph = _residual_block()
+    graph = residual_block()
     first, second, third, total = _outputs(graph)
     found = plan_segment(graph, Segment(0, 3, 1))
     assert found.home[third] == total
@@ -101,23 +76,23 @@ def test_an_operand_that_lives_on_is_not_overwritten_and_needs_no_row_of_its_own
 
 
 def test_rows_are_made_once_and_in_order():
-    graph = _residual_block()
+    graph = residual_block()
     for rows in (1, 2, 3, 5):
         found = plan_segment(graph, Segment(0, 3, rows))
         for index in range(4):
             made = [(call.first, call.rows) for call in found.calls if call.layer == index]
             ends = [first + count for first, count in made]
             assert [first for first, _ in made] == [0, *ends[:-1]]
-            assert ends[-1] == _SIDE
+            assert ends[-1] == SIDE
 
 
 def test_a_layer_that_reads_a_whole_tensor_waits_for_its_reader():
     """Else the convolution beside the skip connection would run to its end first."""
     builder = GraphBuilder()
-    x = builder.input((1, _SIDE, _SIDE, _CHANNELS), _UNIT)
-    deep = _convolution(builder, _convolution(builder, x))
-    beside = _convolution(builder, x)
-    y = builder.node(OpKind.ADD, [deep, beside], Elementwise(), _UNIT)
+    x = builder.input((1, SIDE, SIDE, CHANNELS), UNIT)
+    deep = convolution(builder, convolution(builder, x))
+    beside = convolution(builder, x)
+    y = builder.node(OpKind.ADD, [deep, beside], Elementwise(), UNIT)
     graph = builder.build([y.name])
     found = plan_segment(graph, Segment(0, 3, 1))
     assert max(buffer.capacity for buffer in found.buffers.values()) == 3
@@ -146,20 +121,20 @@ def test_bands_cover_the_windows_of_their_rows(seed, rows):
 
 def test_layers_that_need_their_whole_input_do_not_run_by_rows():
     builder = GraphBuilder()
-    x = builder.input((1, _SIDE, _SIDE, _CHANNELS), _UNIT)
+    x = builder.input((1, SIDE, SIDE, CHANNELS), UNIT)
     flat = builder.node(
-        OpKind.RESHAPE, [x], NoAttributes(), _UNIT, shape=(1, _SIDE * _SIDE * _CHANNELS)
+        OpKind.RESHAPE, [x], NoAttributes(), UNIT, shape=(1, SIDE * SIDE * CHANNELS)
     )
     graph = builder.build([flat.name])
     assert not can_run_by_rows(graph, Segment(0, 0, 1))
 
 
 def test_a_layer_is_called_once_for_each_band_and_says_where_its_rows_are():
-    graph = _residual_block()
+    graph = residual_block()
     layers = generate(graph, KernelSet.PORTABLE_C, [Segment(0, 3, 5)]).layers
     assert [layer.calls for layer in layers] == [3, 3, 3, 3]
     second = layers[1]
-    assert second.size_bytes < _SIDE * _ROW
+    assert second.size_bytes < SIDE * _ROW
     assert second.size_bytes % _ROW == 0
 
 
