@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeflow.backends.firmware.image import FirmwareImage
 from edgeflow.figures import Figure, FigureKind, Unit
 from edgeflow.graph.ir import Graph
 from edgeflow.targets.schema import Target
@@ -123,6 +124,20 @@ class Samples:
     what: str
 
 
+@dataclass(frozen=True, eq=False)
+class Firmware:
+    """An image with what it cannot say itself.
+
+    `graph` is what it computes, layer by layer; `constant_bytes` are its weights and biases, or the
+    model file where that is in flash as it is.
+    """
+
+    image: FirmwareImage
+    graph: Graph
+    constant_bytes: int
+    arena_bytes: int
+
+
 def measure(
     model: str,
     graph: Graph,
@@ -141,27 +156,19 @@ def measure(
     from edgeflow.backends.firmware.codegen import generate
     from edgeflow.backends.firmware.options import RowExecution
     from edgeflow.backends.firmware.toolchain import build_image
-    from edgeflow.devices.device import RunLimits
-    from edgeflow.devices.registry import device_for
-    from edgeflow.gate.verdict import accuracy
     from edgeflow.graph import cost
     from edgeflow.graph.constant_channels import without_constant_channels
-    from edgeflow.graph.interpreter import run_batch
 
     compiled = without_constant_channels(graph)
     kernel_set = target.firmware.kernel_set
     segments = choose_segments(compiled, kernel_set, RowExecution.AUTO)
     source = generate(compiled, kernel_set, segments)
-    image = build_image(source, target)
-    run = device_for(target).run(image, samples.x, RunLimits())
-    expected = run_batch(graph, samples.x)
-    compared = (("interpreter", expected), *references)
-    if samples.labels is None:
-        counted = Accuracy(None, 0, "no labelled data")
-    else:
-        value = accuracy(run.outputs, samples.labels)
-        counted = Accuracy(value, len(samples.labels), samples.what)
-    nodes = {node.name: node for node in compiled.nodes}
+    firmware = Firmware(
+        image=build_image(source, target),
+        graph=compiled,
+        constant_bytes=sum(cost.weight_bytes(compiled, node) for node in compiled.nodes),
+        arena_bytes=source.arena_bytes,
+    )
     macs = sum(cost.macs(graph, node) for node in graph.nodes)
     done = sum(cost.macs(compiled, node) for node in compiled.nodes)
     if done < macs:
@@ -170,6 +177,34 @@ def measure(
             f"{macs - done:,} of {macs:,} multiply-accumulates are for channels that cannot change "
             "and are compiled away",
         )
+    return measure_firmware(model, graph, firmware, target, samples, references, notes)
+
+
+def measure_firmware(
+    model: str,
+    graph: Graph,
+    firmware: Firmware,
+    target: Target,
+    samples: Samples,
+    references: tuple[tuple[str, NDArray[np.int8]], ...],
+    notes: tuple[str, ...],
+) -> Measurement:
+    """Run firmware on the target's device; `graph` is the model that it must answer like."""
+    from edgeflow.devices.device import RunLimits
+    from edgeflow.devices.registry import device_for
+    from edgeflow.gate.verdict import accuracy
+    from edgeflow.graph import cost
+    from edgeflow.graph.interpreter import run_batch
+
+    image, compiled = firmware.image, firmware.graph
+    run = device_for(target).run(image, samples.x, RunLimits())
+    compared = (("interpreter", run_batch(graph, samples.x)), *references)
+    if samples.labels is None:
+        counted = Accuracy(None, 0, "no labelled data")
+    else:
+        value = accuracy(run.outputs, samples.labels)
+        counted = Accuracy(value, len(samples.labels), samples.what)
+    nodes = {node.name: node for node in compiled.nodes}
     return Measurement(
         model=model,
         target=target.name,
@@ -177,11 +212,11 @@ def measure(
         accuracy=counted,
         comparisons=tuple(compare(name, run.outputs, answers) for name, answers in compared),
         notes=notes,
-        macs=macs,
+        macs=sum(cost.macs(graph, node) for node in graph.nodes),
         instructions=float(run.instructions.mean()),
         flash_bytes=image.flash_bytes,
-        weight_bytes=sum(cost.weight_bytes(compiled, node) for node in compiled.nodes),
-        arena_bytes=source.arena_bytes,
+        weight_bytes=firmware.constant_bytes,
+        arena_bytes=firmware.arena_bytes,
         static_ram_bytes=image.ram_bytes,
         stack_bytes=image.stack_bytes if run.stack_bytes is None else run.stack_bytes,
         layers=tuple(
