@@ -23,7 +23,7 @@ from benchmarks.mcu_table import as_document, layer_table, overview
 from benchmarks.measurement import measure
 from edgeflow import __version__
 from edgeflow.backends.engine import EngineOptions
-from edgeflow.errors import EdgeflowError, MissingToolError
+from edgeflow.errors import EdgeflowError, MissingToolError, ToolFailedError
 from edgeflow.graph.ir import Graph
 from edgeflow.targets import registry
 from edgeflow.targets.schema import Target
@@ -103,6 +103,8 @@ def _measure_all(
             messages.print(f"{name} on {target.name}")
             try:
                 rows.append(_measure(model, target, options.images, engine))
+            except ToolFailedError as error:
+                problems.append(f"{name} on {target.name}: {error.message}")
             except MissingToolError as error:
                 skipped[target.name] = f"{target.name} is left out: {error.message} {error.hint}"
             except EdgeflowError as error:

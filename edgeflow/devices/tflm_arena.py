@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgeflow.backends.firmware.image import FirmwareImage
+from edgeflow.backends.tflm import glue
 from edgeflow.devices.device import Device, RunLimits
 from edgeflow.errors import DoesNotFitError
 
-ALIGNMENT_BYTES = 16
 _FIRST_STEP_BYTES = 512
 _LIMITS = RunLimits(instructions=400_000_000, seconds=300.0)
 
@@ -40,7 +40,7 @@ def find_arena(
             f"TFLM's interpreter does not start with an arena of {largest_bytes:,} bytes.",
             hint="Use a smaller network or a target with more memory.",
         )
-    fitting = -(-used // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+    fitting = -(-used // glue.ALIGNMENT_BYTES) * glue.ALIGNMENT_BYTES
     size, step = fitting, _FIRST_STEP_BYTES
     while size < largest_bytes and _used_bytes(probe(size), device) == 0:
         size, step = fitting + step, 2 * step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,17 +141,21 @@ def _build_tflm(
     checkout = checkout_of(options)
     kinds = tuple(dict.fromkeys(layer.kind for layer in source.layers))
     library = build.objects(checkout, kinds, target, progress)
-
-    def probe(arena_bytes: int) -> FirmwareImage:
-        sized = glue.with_arena(source, arena_bytes)
-        return build.build_image(glue.probe(sized), library, checkout, target)
-
     ram = target.region(MemoryKind.RAM).size_bytes
     largest = min(ram - target.firmware.stack_bytes - _OTHER_STATIC_BYTES, _LARGEST_ARENA_BYTES)
-    need = find_arena(probe, device_for(target), largest // 16 * 16)
-    program = glue.model(glue.with_arena(source, need.bytes))
+    with tempfile.TemporaryDirectory(prefix="edgeflow-build-") as name:
+        workshop = Path(name)
+
+        def probe(arena_bytes: int) -> FirmwareImage:
+            sized = glue.probe(glue.with_arena(source, arena_bytes))
+            return build.build_image(sized, library, checkout, target, workshop)
+
+        rounded = largest // glue.ALIGNMENT_BYTES * glue.ALIGNMENT_BYTES
+        need = find_arena(probe, device_for(target), rounded)
+        program = glue.model(glue.with_arena(source, need.bytes))
+        image = build.build_image(program, library, checkout, target, workshop)
     return BuiltFirmware(
-        image=build.build_image(program, library, checkout, target),
+        image=image,
         files=build.image_files(program, target),
         arena_bytes=need.used_bytes,
         host=None,

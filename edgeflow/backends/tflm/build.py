@@ -61,21 +61,29 @@ def objects(
 
 
 def build_image(
-    source: SourceTree, library: Sequence[Path], checkout: Checkout, target: Target
+    source: SourceTree,
+    library: Sequence[Path],
+    checkout: Checkout,
+    target: Target,
+    workshop: Path,
 ) -> FirmwareImage:
     """Compile the wrapper and link it with the objects of both projects.
 
-    Raises DoesNotFitError with what the linker says, ToolFailedError with the first errors. Layers
-    are left out where the checkout's version runs them otherwise than is known here.
+    `workshop` is a private folder: what has not changed there since the last image is not compiled
+    again. Raises DoesNotFitError with what the linker says, ToolFailedError with the first errors.
+    Layers are left out where the checkout's version runs them otherwise than is known here.
     """
     files = image_files(source, target)
-    with tempfile.TemporaryDirectory(prefix="edgeflow-build-") as name:
-        directory = Path(name)
-        for path, text in files.items():
-            (directory / path).parent.mkdir(parents=True, exist_ok=True)
-            (directory / path).write_text(text, encoding="utf-8", newline="\n")
-        own = [_compile_own(directory, p, checkout, target) for p in sorted(files) if _is_code(p)]
-        elf = _link(directory, own, library, target)
+    for path, text in files.items():
+        (workshop / path).parent.mkdir(parents=True, exist_ok=True)
+        (workshop / path).write_text(text, encoding="utf-8", newline="\n")
+    headers = "\0".join(text for path, text in sorted(files.items()) if path.endswith(".h"))
+    own = [
+        _compile_own(workshop, path, f"{headers}\0{text}", checkout, target)
+        for path, text in sorted(files.items())
+        if path.endswith((".c", ".cc"))
+    ]
+    elf = _link(workshop, own, library, target)
     image = read_image(elf, (), source.input_bytes, source.output_bytes)
     known = all(layer.caller in image.symbols for layer in source.layers)
     return replace(image, layers=source.layers if known else ())
@@ -98,21 +106,25 @@ def _link(directory: Path, own: Sequence[str], library: Sequence[Path], target: 
     return (directory / "firmware.elf").read_bytes()
 
 
-def _is_code(path: str) -> bool:
-    return path.endswith((".c", ".cc"))
+def _compile_own(
+    workshop: Path, path: str, material: str, checkout: Checkout, target: Target
+) -> str:
+    """The object of a file of ours, named after `material`: all that it is made from here.
 
-
-def _compile_own(directory: Path, path: str, checkout: Checkout, target: Target) -> str:
-    """A file of ours; startup code and harness only see our own headers."""
+    Startup code and harness see no headers of the checkouts.
+    """
+    name = f"{path}.{hashlib.sha256(material.encode()).hexdigest()[:16]}.o"
+    if (workshop / name).is_file():
+        return name
     program = CPP if path.endswith(".cc") else C
     includes = [f"-I{folder}" for folder in checkout.includes] if program == CPP else []
     level = KERNEL_LEVEL if path.startswith("boot/") else CORE_LEVEL
     flags = [*compile_flags(program, target), level, "-I.", "-Iboot", *includes]
     try:
-        run_gcc(program, [*flags, "-c", path, "-o", f"{path}.o"], directory)
+        run_gcc(program, [*flags, "-c", path, "-o", name], workshop)
     except CompilerError as error:
         raise _failed(f"Compiling {path}", error) from error
-    return f"{path}.o"
+    return name
 
 
 def _compile(checkout: Checkout, file: SourceFile, target: Target, folder: Path) -> None:

@@ -24,9 +24,10 @@ MODEL_DATA = "edgeflow_tflm_model.c"
 API = "edgeflow_tflm_api.cc"
 PROBE = "edgeflow_tflm_probe.cc"
 PROBE_BYTES = 4
+ALIGNMENT_BYTES = 16
 DISPATCHER = "_ZN6tflite21MicroInterpreterGraph14InvokeSubgraphEi"
 
-_ARENA = "edgeflow_tflm_arena.h"
+_ARENA = "edgeflow_tflm_arena.c"
 _TEMPLATES = ("edgeflow_model.h", "edgeflow_tflm.h", "edgeflow_tflm.cc", API, PROBE, MODEL_DATA)
 _BYTES_PER_LINE = 16
 
@@ -60,13 +61,17 @@ def generate(model: bytes, graph: Graph, checkout: Checkout) -> SourceTree:
         input_bytes=tensor_bytes(source),
         output_bytes=tensor_bytes(target),
     )
-    return with_arena(tree, 0)
+    return with_arena(tree, ALIGNMENT_BYTES)
 
 
 def with_arena(source: SourceTree, arena_bytes: int) -> SourceTree:
     """The wrapper with an arena of a size."""
     text = (
-        f"/* The interpreter's arena. */\nenum {{ EDGEFLOW_TFLM_ARENA_BYTES = {arena_bytes} }};\n"
+        "/* The interpreter's arena. */\n\n"
+        "extern unsigned char edgeflow_arena[];\n"
+        "extern const unsigned int edgeflow_arena_bytes;\n\n"
+        f"unsigned char edgeflow_arena[{arena_bytes}] __attribute__((aligned(16)));\n"
+        f"const unsigned int edgeflow_arena_bytes = {arena_bytes};\n"
     )
     files: Mapping[str, str] = {**source.files, _ARENA: text}
     return replace(
