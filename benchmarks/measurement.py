@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeflow.backends.firmware.image import FirmwareImage
+from edgeflow.devices.device import LayerInstructions
 from edgeflow.figures import Figure, FigureKind, Unit
-from edgeflow.graph.ir import Graph
+from edgeflow.graph.ir import Graph, Node
 from edgeflow.targets.schema import Target
 
 IMAGE = "the linked image"
@@ -220,17 +221,24 @@ def measure_firmware(
         static_ram_bytes=image.ram_bytes,
         stack_bytes=image.stack_bytes if run.stack_bytes is None else run.stack_bytes,
         layers=tuple(
-            Layer(
-                name=layer.node_name,
-                operator=nodes[layer.node_name].kind.value,
-                signature=cost.signature(compiled, nodes[layer.node_name]),
-                macs=cost.macs(compiled, nodes[layer.node_name]),
-                instructions=float(layer.instructions.mean()),
-                weight_bytes=cost.weight_bytes(compiled, nodes[layer.node_name]),
-            )
+            _layer(compiled, nodes.get(layer.node_name), layer)
             for layer in run.layers
             if layer.node_name
         ),
         kind=run.kind,
         device=run.source,
+    )
+
+
+def _layer(graph: Graph, node: Node | None, counted: LayerInstructions) -> Layer:
+    """One layer; `node` None is an operator that the graph folds into the next node."""
+    from edgeflow.graph import cost
+
+    return Layer(
+        name=counted.node_name,
+        operator=node.kind.value if node else "",
+        signature=cost.signature(graph, node) if node else f"{counted.symbol}, folded by the graph",
+        macs=cost.macs(graph, node) if node else 0,
+        instructions=float(counted.instructions.mean()),
+        weight_bytes=cost.weight_bytes(graph, node) if node else 0,
     )

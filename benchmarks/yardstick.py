@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.measurement import Firmware, Measurement, Samples, measure_firmware
 from edgeflow.backends.engine import Engine, EngineOptions
+from edgeflow.exchange.tflite_file import parse
 from edgeflow.graph.ir import Graph
 from edgeflow.progress import Progress, silent
 from edgeflow.targets.schema import Target
@@ -71,17 +72,17 @@ def measure_yardstick(
 ) -> Measurement:
     """Build the yardstick of a `.tflite` file, whose graph is `graph`, and run it.
 
-    The file itself is in the image where it has an operator for every node of the graph; else the
-    graph written again, so that operators and nodes are the same.
+    The file itself is in the image where its operators are the nodes of the graph; else the graph
+    written again, which has none but the operators that are known here.
     """
     from edgeflow.backends.tflm.compiler import version
     from edgeflow.exchange import tflite
     from edgeflow.pipeline.engines import ENGINES
 
     notes: tuple[str, ...] = (f"TFLM's release build, GCC {version()}",)
-    if operator_count(content) != len(graph.nodes):
+    if not _has_a_node_for_each_operator(content, graph):
         content = tflite.write(graph)
-        notes = (*notes, "the model file as edgeflow writes it: one operator for each node")
+        notes = (*notes, "the model file as edgeflow writes it")
     steps = ENGINES[Engine.TFLM]
     source = steps.generate(content, graph, target, options)
     built = steps.build(source, target, options, progress)
@@ -89,11 +90,9 @@ def measure_yardstick(
     return measure_firmware(model, graph, firmware, target, samples, references, notes)
 
 
-def operator_count(content: bytes) -> int:
-    """How many operators a `.tflite` file has."""
-    import tflite as schema
-
-    return int(schema.Model.GetRootAsModel(content, 0).Subgraphs(0).OperatorsLength())
+def _has_a_node_for_each_operator(content: bytes, graph: Graph) -> bool:
+    names = [operator.kind for operator in parse(content).operators]
+    return names == [node.kind for node in graph.nodes]
 
 
 def portable_arguments(arguments: list[str]) -> list[str]:

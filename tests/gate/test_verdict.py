@@ -42,6 +42,23 @@ def test_a_host_difference_is_refused() -> None:
     }
 
 
+def test_an_artifact_that_does_not_run_on_the_host_is_judged_by_the_device_alone() -> None:
+    verdict = judge(replace(EVIDENCE, host=None), Budget())
+    assert verdict.passed
+    assert CheckName.HOST_BIT_EXACT not in {check.name for check in verdict.checks}
+
+
+def test_a_difference_says_how_large_it_is_and_what_the_engine_remarks() -> None:
+    device = ANSWERS.copy()
+    device[1, 1] -= 3
+    verdict = judge(replace(EVIDENCE, device=device), Budget(flash_bytes=1))
+    with pytest.raises(VerdictError, match=r"the largest difference is 3.*\(it rounds twice\)"):
+        require(verdict, "it rounds twice")
+    with pytest.raises(VerdictError) as caught:
+        require(judge(EVIDENCE, Budget(flash_bytes=1)), "it rounds twice")
+    assert "rounds" not in caught.value.message
+
+
 def test_missing_answers_are_refused() -> None:
     assert CheckName.BIT_EXACT in failed(judge(replace(EVIDENCE, device=ANSWERS[:3]), Budget()))
 

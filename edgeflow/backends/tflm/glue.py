@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from types import MappingProxyType
@@ -13,7 +13,7 @@ from edgeflow.backends.firmware.c_text import comment
 from edgeflow.backends.firmware.planner import tensor_bytes
 from edgeflow.backends.firmware.source import LayerSymbol, SourceTree
 from edgeflow.backends.tflm.checkout import Checkout
-from edgeflow.backends.tflm.operators import kinds, registrations
+from edgeflow.backends.tflm.operators import FileOperator, file_operators, kinds, registrations
 from edgeflow.errors import ModelError
 from edgeflow.graph.ir import Graph, Tensor
 
@@ -33,14 +33,15 @@ _BYTES_PER_LINE = 16
 
 
 def generate(model: bytes, graph: Graph, checkout: Checkout) -> SourceTree:
-    """The wrapper for a `.tflite` file; `graph` is what that file holds, node for node.
+    """The wrapper for a `.tflite` file; `graph` is what that file holds.
 
     The arena's size is not known before the interpreter has run: see `with_arena`.
 
     Raises UnsupportedOperatorError, and ModelError where input or output is not one int8 tensor.
     """
     source, target = _interface(graph)
-    registered = registrations(kinds(graph), checkout)
+    operators = file_operators(model)
+    registered = registrations(kinds(operators), checkout)
     values = {
         "title": comment(graph.name),
         "version": __version__,
@@ -55,7 +56,7 @@ def generate(model: bytes, graph: Graph, checkout: Checkout) -> SourceTree:
     files = {name: _environment().get_template(f"{name}.j2").render(values) for name in _TEMPLATES}
     tree = SourceTree(
         files=MappingProxyType(files),
-        layers=tuple(_layers(graph)),
+        layers=tuple(_layers(operators, graph)),
         arena_bytes=0,
         weight_bytes=len(model),
         input_bytes=tensor_bytes(source),
@@ -107,19 +108,27 @@ def _interface(graph: Graph) -> tuple[Tensor, Tensor]:
     return graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
 
 
-def _layers(graph: Graph) -> list[LayerSymbol]:
-    """The interpreter calls one kernel for every node, in their order."""
+def _layers(operators: Sequence[FileOperator], graph: Graph) -> list[LayerSymbol]:
+    """The interpreter calls one kernel for every operator, in their order.
+
+    An operator that the graph folds into the node after it has no output there: size 0.
+    """
+    names = {node.outputs[0]: node.name for node in graph.nodes}
     return [
         LayerSymbol(
-            symbol=f"tflm_layer_{index:02d}_{node.kind.lower()}",
-            node_name=node.name,
-            kind=node.kind,
-            output_tensor=node.outputs[0],
+            symbol=f"tflm_layer_{index:02d}_{operator.kind.lower()}",
+            node_name=names.get(operator.output, operator.output),
+            kind=operator.kind,
+            output_tensor=operator.output,
             offset_bytes=0,
-            size_bytes=tensor_bytes(graph.tensors[node.outputs[0]]),
+            size_bytes=(
+                tensor_bytes(graph.tensors[operator.output])
+                if operator.output in graph.tensors
+                else 0
+            ),
             caller=DISPATCHER,
         )
-        for index, node in enumerate(graph.nodes)
+        for index, operator in enumerate(operators)
     ]
 
 

@@ -8,7 +8,8 @@ from types import MappingProxyType
 
 from edgeflow.backends.tflm.checkout import MICRO, Checkout
 from edgeflow.errors import UnsupportedOperatorError
-from edgeflow.graph.ir import Graph, OpKind
+from edgeflow.exchange.tflite_file import parse
+from edgeflow.graph.ir import OpKind
 
 
 @dataclass(frozen=True)
@@ -50,19 +51,38 @@ class Registration:
     header: str
 
 
-def kinds(graph: Graph) -> tuple[OpKind, ...]:
-    """The operators that a graph has, each once, in the order of their first use.
+@dataclass(frozen=True)
+class FileOperator:
+    """One operator of a `.tflite` file: what it is, and the name of the tensor that it writes."""
 
-    Raises UnsupportedOperatorError for one that TFLM is not known to have.
+    kind: OpKind
+    output: str
+
+
+def file_operators(model: bytes) -> tuple[FileOperator, ...]:
+    """The operators of a `.tflite` file in their order, folded ones (PAD) included.
+
+    Raises ModelError for a damaged file, UnsupportedOperatorError for what is not known of TFLM.
     """
-    found = tuple(dict.fromkeys(node.kind for node in graph.nodes))
-    unknown = [kind for kind in found if kind not in OPERATORS]
-    if unknown:
+    raw = parse(model)
+    return tuple(
+        FileOperator(_known(operator.kind), raw.tensors[operator.outputs[0]].name)
+        for operator in raw.operators
+    )
+
+
+def _known(kind: str) -> OpKind:
+    if kind not in OPERATORS:
         raise UnsupportedOperatorError(
-            f"the engine tflm does not run {unknown[0]}",
+            f"the engine tflm does not run {kind}",
             hint=f"operators there: {', '.join(sorted(OPERATORS))}",
         )
-    return found
+    return OpKind(kind)
+
+
+def kinds(operators: Iterable[FileOperator]) -> tuple[OpKind, ...]:
+    """The kinds of operators, each once, in the order of their first use."""
+    return tuple(dict.fromkeys(operator.kind for operator in operators))
 
 
 def registrations(wanted: Iterable[OpKind], checkout: Checkout) -> tuple[Registration, ...]:

@@ -11,7 +11,7 @@ from edgeflow.backends.engine import Engine
 from edgeflow.backends.firmware.arrangement import Arrangement
 from edgeflow.backends.firmware.image import FirmwareImage
 from edgeflow.backends.firmware.sharing import tensor_bytes
-from edgeflow.backends.firmware.source import SourceTree
+from edgeflow.backends.firmware.source import LayerSymbol, SourceTree
 from edgeflow.bundle.summary import (
     AccuracyRow,
     CheckRow,
@@ -26,7 +26,7 @@ from edgeflow.devices.cycle_model import CycleEstimate
 from edgeflow.devices.device import INVOKE_SYMBOL, DeviceRun
 from edgeflow.figures import FigureKind, Unit
 from edgeflow.gate.verdict import Verdict, accuracy
-from edgeflow.graph.ir import Graph
+from edgeflow.graph.ir import Graph, Node
 from edgeflow.pipeline.engines import ENGINES
 from edgeflow.pipeline.stage import StageContext
 from edgeflow.pipeline.steps import memory_rows
@@ -237,26 +237,32 @@ def _accuracies(context: StageContext, found: _Findings) -> Iterable[AccuracyRow
 
 def _layers(found: _Findings) -> tuple[tuple[LayerRow, ...], float]:
     """Rows in the order of execution, and the mean count outside of all layers."""
-    from edgeflow.graph import cost
-
     counts = {row.symbol: float(row.instructions.mean()) for row in found.device.layers}
     nodes = {node.name: node for node in found.graph.nodes}
     rows = tuple(
-        LayerRow(
-            name=layer.node_name,
-            symbol=layer.symbol,
-            operator=layer.kind.value,
-            signature=cost.signature(found.graph, nodes[layer.node_name]),
-            output_shape=found.graph.tensors[layer.output_tensor].shape[1:],
-            macs=cost.macs(found.graph, nodes[layer.node_name]),
-            instructions=counts[layer.symbol],
-            weight_bytes=cost.weight_bytes(found.graph, nodes[layer.node_name]),
-            output_bytes=tensor_bytes(found.graph.tensors[layer.output_tensor]),
-        )
+        _layer(found.graph, layer, nodes.get(layer.node_name), counts[layer.symbol])
         for layer in found.source.layers
         if layer.symbol in counts
     )
     return rows, counts.get(INVOKE_SYMBOL, 0.0)
+
+
+def _layer(graph: Graph, layer: LayerSymbol, node: Node | None, instructions: float) -> LayerRow:
+    """A row; `node` None is an operator of the file that the graph folds into the next node."""
+    from edgeflow.graph import cost
+
+    output = graph.tensors.get(layer.output_tensor)
+    return LayerRow(
+        name=layer.node_name,
+        symbol=layer.symbol,
+        operator=layer.kind.value,
+        signature=cost.signature(graph, node) if node else f"{layer.kind} before the next layer",
+        output_shape=output.shape[1:] if output else (),
+        macs=cost.macs(graph, node) if node else 0,
+        instructions=instructions,
+        weight_bytes=cost.weight_bytes(graph, node) if node else 0,
+        output_bytes=tensor_bytes(output) if output else 0,
+    )
 
 
 def _arena(found: _Findings) -> dict[str, Any]:
