@@ -84,7 +84,7 @@ def measure_yardstick(
         content = tflite.write(graph)
         notes = (*notes, "the model file as edgeflow writes it")
     steps = ENGINES[Engine.TFLM]
-    source = steps.generate(content, graph, target, options)
+    source = steps.generate(content, graph, target, options, ())
     built = steps.build(source, target, options, progress)
     firmware = Firmware(built.image, graph, len(content), built.arena_bytes)
     return measure_firmware(model, graph, firmware, target, samples, references, notes)
