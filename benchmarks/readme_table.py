@@ -1,4 +1,4 @@
-"""The README's table of measurements, from `benchmarks/results/spine.json`.
+"""The README's tables of measurements, from the documents in `benchmarks/results`.
 
 python -m benchmarks.readme_table
 """
@@ -6,13 +6,16 @@ python -m benchmarks.readme_table
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from benchmarks.mcu_table import markdown
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "spine.json"
 README = ROOT / "README.md"
-BEGIN = "<!-- benchmarks.spine -->\n"
 END = "<!-- end -->\n"
 
 HEAD = (
@@ -27,11 +30,29 @@ def table(document: dict[str, Any]) -> str:
     return HEAD + "".join(_row(measurement) for measurement in document["measurements"])
 
 
-def with_table(readme: str, rendered: str) -> str:
-    """The README with the table between its two marks."""
-    before, rest = readme.split(BEGIN)
-    _, after = rest.split(END)
-    return before + BEGIN + rendered + END + after
+@dataclass(frozen=True)
+class ReadmeTable:
+    """A table of the README: its results, the mark before it, and how it is written."""
+
+    results: Path
+    begin: str
+    render: Callable[[dict[str, Any]], str]
+
+
+TABLES = (
+    ReadmeTable(RESULTS, "<!-- benchmarks.spine -->\n", table),
+    ReadmeTable(RESULTS.with_name("mcu.json"), "<!-- benchmarks.mcu -->\n", markdown),
+)
+
+
+def with_tables(readme: str) -> str:
+    """The README with every table between its marks, from the results as they are."""
+    for part in TABLES:
+        rendered = part.render(json.loads(part.results.read_text("utf-8")))
+        before, rest = readme.split(part.begin)
+        _, after = rest.split(END, 1)
+        readme = before + part.begin + rendered + END + after
+    return readme
 
 
 def _row(measurement: dict[str, Any]) -> str:
@@ -55,9 +76,8 @@ def _row(measurement: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Rewrite the README's table."""
-    rendered = table(json.loads(RESULTS.read_text("utf-8")))
-    README.write_text(with_table(README.read_text("utf-8"), rendered), "utf-8")
+    """Rewrite the README's tables."""
+    README.write_text(with_tables(README.read_text("utf-8")), "utf-8")
 
 
 if __name__ == "__main__":
