@@ -236,8 +236,8 @@ def _does_not_fit(image: FirmwareImage, target: Target) -> DoesNotFitError:
     return DoesNotFitError(
         f"The firmware does not fit {target.name}. {'; '.join(parts)}"
         f" (RAM counts {image.stack_bytes} bytes of stack).",
-        hint="Use a smaller network or a target with more memory; with too little RAM, let layers run "
-        'row by row ([memory] row_by_row = "auto", the default, or "least-ram").',
+        hint="Use a smaller network or a target with more memory; with too little RAM, let layers "
+        'run row by row ([memory] row_by_row = "auto", the default, or "least-ram").',
     )
 
 
