@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeflow.backends.firmware import portable_c
-from edgeflow.backends.firmware.c_text import CType, Expression
+from edgeflow.backends.firmware.c_text import CType, Expression, Value
 from edgeflow.backends.firmware.dsp_c.clamping import narrow_range
 from edgeflow.backends.firmware.dsp_c.convolution import (
     SUM_SHIFTS,
@@ -19,6 +19,7 @@ from edgeflow.backends.firmware.dsp_c.scaling import wrapped
 from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
 from edgeflow.backends.firmware.one_multiply import DenseOutputs, dense_outputs
 from edgeflow.backends.firmware.packing import stored_bits
+from edgeflow.backends.firmware.portable_c.channelwise import ChannelArrays
 from edgeflow.graph.ir import Graph, Node, OpKind
 
 _OUTPUTS = 4
@@ -56,11 +57,26 @@ def _words(rows: NDArray[np.int8], bits: int) -> NDArray[np.int64]:
     return words.reshape(len(padded) // _OUTPUTS, 2, -1).transpose(0, 2, 1)
 
 
-def _multipliers(found: DenseOutputs) -> NDArray[np.int64]:
-    """Those of all outputs, or the one that they share four times."""
-    if found.share_multiplier:
-        return np.repeat(found.multipliers[:1], _OUTPUTS)
-    return _in_fours(found.multipliers)
+def output_scales(layer: LayerContext, found: DenseOutputs) -> ChannelArrays:
+    """Biases and multipliers of a dense layer, four outputs at a time; one multiplier if shared."""
+    multipliers = found.multipliers[:1].repeat(_OUTPUTS) if found.share_multiplier else None
+    arrays = (
+        layer.constant(
+            "bias", CType.INT32, _in_fours(wrapped(found.bias)), "bias, input zero point folded in"
+        ),
+        layer.constant(
+            "multiplier",
+            CType.INT32,
+            _in_fours(found.multipliers) if multipliers is None else multipliers,
+            "multipliers",
+        ),
+    )
+    fields: dict[str, Value] = {
+        "bias": Expression(arrays[0].name),
+        "multipliers": Expression(arrays[1].name),
+        "multiplier_step": 0 if found.share_multiplier else _OUTPUTS * _WORD_BYTES,
+    }
+    return ChannelArrays(arrays, fields)
 
 
 def _in_fours(values: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -77,26 +93,19 @@ def fully_connected(layer: LayerContext) -> RenderedLayer:
     bits = stored_bits(layer.input(1))
     what = f"int{bits} weights {[outputs, inputs]}, outputs in pairs"
     function, dense = _FUNCTIONS[bits]
-    constants = (
-        layer.constant("weights", CType.UINT32, _words(found.rows, bits), what),
-        layer.constant(
-            "bias", CType.INT32, _in_fours(wrapped(found.bias)), "bias, input zero point folded in"
-        ),
-        layer.constant("multiplier", CType.INT32, _multipliers(found), "multipliers"),
-    )
+    weights = layer.constant("weights", CType.UINT32, _words(found.rows, bits), what)
+    scales = output_scales(layer, found)
     call = KernelCall(
         function=function,
         header="edgeflow_dsp_fully_connected.h",
         layer_type="edgeflow_dsp_fully_connected_layer",
         layer={
-            "weights": Expression(constants[0].name),
-            "bias": Expression(constants[1].name),
+            "weights": Expression(weights.name),
             "inputs": padded_taps(inputs, bits),
             "outputs": outputs,
             "base": found.base,
             "shift": found.shift,
-            "multipliers": Expression(constants[2].name),
-            "multiplier_step": 0 if found.share_multiplier else _OUTPUTS * _WORD_BYTES,
+            **scales.fields,
             "given_inputs": inputs,
         },
         arguments=(
@@ -106,4 +115,4 @@ def fully_connected(layer: LayerContext) -> RenderedLayer:
         ),
         sources=(f"{function}.c", f"{dense}.c", f"{dense}.S"),
     )
-    return RenderedLayer((call, *narrow_range(layer, found.range)), constants)
+    return RenderedLayer((call, *narrow_range(layer, found.range)), (weights, *scales.arrays))

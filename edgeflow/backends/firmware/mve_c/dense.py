@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from edgeflow.backends.firmware import dsp_c
-from edgeflow.backends.firmware.c_text import CType, Expression, Value
-from edgeflow.backends.firmware.dsp_c.scaling import wrapped
+from edgeflow.backends.firmware.c_text import Expression, Value
+from edgeflow.backends.firmware.dsp_c.dense import output_scales
 from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
-from edgeflow.backends.firmware.mve_c.constants import in_lanes
 from edgeflow.backends.firmware.mve_c.weights import is_packed, stored, unpacking_bytes
 from edgeflow.backends.firmware.one_multiply import dense_outputs
 from edgeflow.graph.ir import Graph, Node, OpKind
@@ -29,23 +26,17 @@ def fully_connected(layer: LayerContext) -> RenderedLayer:
     if found is None:
         return dsp_c.RENDERERS[OpKind.FULLY_CONNECTED](layer)
     weights = stored(layer, found.rows, f"weights {list(layer.input(1).shape)}")
-    words = [in_lanes(wrapped(found.bias)), in_lanes(found.multipliers)]
-    constants = layer.constant(
-        "constants",
-        CType.INT32,
-        np.column_stack(words),
-        "of each four outputs the biases, the multipliers",
-    )
+    scales = output_scales(layer, found)
     outputs, inputs = found.rows.shape
     fields: dict[str, Value] = {
         "weights": weights.place,
-        "constants": Expression(constants.name),
         "inputs": inputs,
         "outputs": outputs,
         "base": found.base,
         "minus_shift": -found.shift,
         "minimum": found.range.minimum,
         "maximum": found.range.maximum,
+        **scales.fields,
     }
     function = _FUNCTION
     memory: tuple[Expression, ...] = ()
@@ -64,4 +55,4 @@ def fully_connected(layer: LayerContext) -> RenderedLayer:
         ),
         sources=(f"{_FUNCTION}.c", f"{_FUNCTION}.S", f"{function}.c", *weights.sources),
     )
-    return RenderedLayer((call,), (weights.array, constants))
+    return RenderedLayer((call,), (weights.array, *scales.arrays))

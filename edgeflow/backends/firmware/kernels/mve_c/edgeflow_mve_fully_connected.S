@@ -1,7 +1,7 @@
 /* A dense layer, for cores with MVE; edgeflow_mve_fully_connected.h says what it does.
  *
  * Four outputs at a time. r0 r2 r4 r6 their sums, r1 the input, r7 r8 r9 r10 their weights,
- * r3 output, r5 constants, r11 inputs, r12 from an output's last weight to that four further on;
+ * r3 output, r5 biases, r11 inputs, r12 from an output's last weight to that four further on;
  * q5 base, q6 lower, q7 upper bounds */
 #if defined(__ARM_FEATURE_MVE)
 
@@ -13,11 +13,13 @@
     .equ    INPUTS, 8               /* edgeflow_mve_fully_connected_layer */
     .equ    BASE, 16
     .equ    MINIMUM, 24
+    .equ    MULTIPLIERS, 32
 
     .equ    START, 0                /* on the stack: what four outputs start with */
     .equ    SHIFT, 20
     .equ    LEFT, 24                /* outputs */
-    .equ    FRAME, 32
+    .equ    SCALES, 32              /* multipliers and their step */
+    .equ    FRAME, 40
 
     .section .text.edgeflow_mve_fully_connected, "ax", %progbits
     .balign 4
@@ -37,11 +39,13 @@ edgeflow_mve_fully_connected:
     strd    r6, r1, [sp, #START]
     strd    r6, r6, [sp, #START + 8]
     strd    r6, r5, [sp, #START + 16]   /* the shift behind it */
+    ldrd    r4, r5, [r0, #MULTIPLIERS]
+    strd    r4, r5, [sp, #SCALES]
     ldrd    r11, r2, [r0, #INPUTS]
     add     r12, r11, #15
     bic     r12, r12, #15
     rsb     r12, r12, r11, lsl #2
-    ldrd    r7, r5, [r0]                /* weights, constants */
+    ldrd    r7, r5, [r0]                /* weights, biases */
     add     r8, r7, r11
     add     r9, r8, r11
     add     r10, r9, r11
@@ -58,9 +62,12 @@ edgeflow_mve_fully_connected:
     mov     r10, r9
 .Lsums:
     four_sums
+    ldrd    r4, r6, [sp, #SCALES]
     vldrw.u32 q1, [r5], #16
-    vldrw.u32 q2, [r5], #16
+    vldrw.u32 q2, [r4]
+    add     r4, r4, r6
     vadd.i32 q0, q0, q1
+    str     r4, [sp, #SCALES]
     add     r7, r7, r12
     vmulh.s32 q0, q0, q2
     ldrd    r0, r2, [sp, #SHIFT]

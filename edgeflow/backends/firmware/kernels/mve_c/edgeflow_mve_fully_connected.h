@@ -7,18 +7,20 @@
 #include "edgeflow_mve.h"
 #include "edgeflow_unpack.h"
 
-/* Weights: [output][input], without padding. Constants: for each four outputs their biases, the
- * input zero point folded in, then their multipliers; zeros fill up the last four. An output is
- * (base + (sum * multiplier >> 32)) >> shift, clamped. The assembler knows the offsets. */
+/* Weights: [output][input], without padding. Biases have the input zero point folded in; multipliers
+ * step from four outputs to the next, by 0 where all share theirs. Zeros fill up the last four. An
+ * output is (base + (sum * multiplier >> 32)) >> shift, clamped. The assembler knows the offsets. */
 typedef struct {
     const int8_t *weights;
-    const int32_t *constants;
+    const int32_t *bias;
     int32_t inputs;
     int32_t outputs;
     int32_t base;
     int32_t minus_shift; /* VSHL shifts to the right by negative numbers */
     int32_t minimum;
     int32_t maximum;
+    const int32_t *multipliers;
+    int32_t multiplier_step; /* bytes */
 } edgeflow_mve_fully_connected_layer;
 
 /* The same with packed weights in the place of `layer.weights`: of each four outputs `four_words`

@@ -12,7 +12,8 @@ void edgeflow_mve_packed_fully_connected(const edgeflow_mve_packed_fully_connect
         four.outputs = left < 4 ? left : 4;
         edgeflow_mve_fully_connected(&four, input, output);
         packed += layer->four_words;
-        four.constants += 8;
+        four.bias += 4;
+        four.multipliers += four.multiplier_step / 4;
         output += 4;
     }
 }
