@@ -21,6 +21,7 @@ WHOLE_BYTES = 4096
 PLANES = 8
 _COLUMNS_AT_ONCE = 4
 _VECTOR_BYTES = 16
+_WORD_BYTES = 4
 _SHIFT_BITS = 5
 _FUNCTION = "edgeflow_mve_depthwise_conv_2d"
 
@@ -98,7 +99,9 @@ class _Plane:
 
     @property
     def bytes(self) -> int:
-        return self.strips * self.strip_bytes + 2 * _VECTOR_BYTES
+        """What the kernel reads and writes, up to a whole word: unpacked weights follow."""
+        planes = self.strips * self.strip_bytes + 2 * _VECTOR_BYTES
+        return -(-planes // _WORD_BYTES) * _WORD_BYTES
 
     def function(self, rows: int) -> Expression:
         """What computes so many output rows of a strip."""
