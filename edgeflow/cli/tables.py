@@ -23,6 +23,9 @@ def summary_rows(summary: Summary) -> list[Row]:
         rows.append((name, f"{accuracy.value:.2%}", accuracy.kind.value))
     for figure in summary.figures:
         rows.append((figure.name, quantity(figure.value, figure.unit), figure.kind.value))
+    for part in summary.row_by_row:
+        layers = f"{part.first_layer:02d} to {part.last_layer:02d}, {part.rows} at a time"
+        rows.append(("layers row by row", layers, ""))
     rows.append(("verdict", "passed" if summary.passed else "refused", ""))
     for check in summary.checks:
         if not check.passed:
@@ -33,7 +36,8 @@ def summary_rows(summary: Summary) -> list[Row]:
 def summary_document(summary: Summary) -> dict[str, Any]:
     """What `summary_rows` shows, as JSON; every figure with unit, kind and source."""
     whole = summary.model_dump(mode="json")
-    kept = ("target", "model", "data", "device", "images", "accuracies", "figures", "checks")
+    described = ("target", "model", "data", "device", "images", "accuracies", "figures", "checks")
+    kept = (*described, "arena_proven_optimal", "arena_peak", "row_by_row")
     return {name: whole[name] for name in kept} | {"passed": summary.passed}
 
 
