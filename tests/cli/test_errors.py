@@ -184,6 +184,16 @@ def test_doctor_asks_for_what_is_missing(tmp_path: Path) -> None:
     assert states["emulator (unicorn)"] == "ok"
 
 
+def test_doctor_lists_the_compiler_of_the_engine_tflm_as_optional(tmp_path: Path) -> None:
+    ended = edgeflow("doctor", "--json", PATH=str(tmp_path))
+    found = {finding["name"]: finding for finding in ended.document["findings"]}
+    compiler = found["arm-none-eabi-g++"]
+    assert compiler["state"] == "absent"
+    assert "optional" in compiler["detail"]
+    assert "apt install gcc-arm-none-eabi" in compiler["remedy"]
+    assert ended.code == 0
+
+
 def test_doctor_finds_this_machine_ready() -> None:
     ended = edgeflow("doctor", "--json")
     assert ended.code == 0, ended.out
