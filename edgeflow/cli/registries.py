@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgeflow.cli.outcome import error_document, print_document, tell_error
 from edgeflow.cli.tables import print_rows
 from edgeflow.errors import EdgeflowError, ExitCode
+
+if TYPE_CHECKING:
+    from edgeflow.profiles.schema import Profile
+
+_BYTES = ("flash, bytes", "RAM, bytes")
 
 
 def list_targets(as_json: bool) -> int:
@@ -59,11 +64,38 @@ def list_profiles(as_json: bool) -> int:
 
 
 def show_profile(name: str, as_json: bool) -> int:
-    """A profile with all its rows."""
+    """A profile with all its rows, the precisions of an operator below one another."""
     from edgeflow.profiles import registry
 
-    _show(registry.load(name).model_dump(mode="json"), "profile", as_json)
+    profile = registry.load(name)
+    value = profile.model_dump(mode="json")
+    if as_json:
+        print_document({"profile": value})
+    else:
+        print_rows([*_flat({k: v for k, v in value.items() if k != "rows"}, ""), ("",)])
+        print_rows(list(_profile_rows(profile)))
     return int(ExitCode.OK)
+
+
+def _profile_rows(profile: Profile) -> Iterable[tuple[str, ...]]:
+    """Cost and bytes of every row, and the cost over that of the operator at w8a8."""
+    yield (
+        "operator",
+        "precision",
+        f"{profile.header.unit}, median",
+        "p95",
+        "n",
+        *_BYTES,
+        "of w8a8",
+    )
+    whole = {row.signature: row.median for row in profile.rows if row.precision == "w8a8"}
+    widest_first = sorted(profile.rows, key=lambda row: row.precision, reverse=True)
+    for row in sorted(widest_first, key=lambda row: row.signature):
+        wide = whole.get(row.signature)
+        compared = f"{row.median / wide:.2f}" if wide and row.precision != "w8a8" else ""
+        costs = (f"{row.median:,.0f}", f"{row.p95:,.0f}", str(row.n))
+        sizes = (f"{row.flash_bytes:,}", f"{row.ram_bytes:,}")
+        yield (row.signature, row.precision, *costs, *sizes, compared)
 
 
 def validate_profiles(files: Sequence[Path], as_json: bool) -> int:

@@ -302,3 +302,16 @@ def test_weight_bits_that_the_target_does_not_run_are_refused_before_training(
     assert "weight_bits = 3: cortex-m4 does not run such weights" in ended.err
     assert "weight bits there: 2, 4, 8" in ended.err
     assert not (tmp_path / "run" / "stages").exists()
+
+
+def test_a_profile_shows_the_precisions_of_an_operator_below_one_another() -> None:
+    ended = edgeflow("profiles", "show", "cortex-m4/reference-networks")
+    assert ended.code == 0, ended.err
+    lines = ended.out.splitlines()
+    layer = "CONV_2D in=1x8x8x64 out=1x8x8x64 kernel=3x3 stride=1x1 pad=1,1,1,1"
+    shown = [line for line in lines if line.startswith(f"{layer} ")]
+    precisions = [line.removeprefix(layer).split()[0] for line in shown]
+    assert precisions == ["w8a8", "w4a8", "w2a8"]
+    flash = [int(line.split()[-3 if "w8a8" not in line else -2].replace(",", "")) for line in shown]
+    assert flash[1] < 0.6 * flash[0]
+    assert flash[2] < 0.35 * flash[0]
