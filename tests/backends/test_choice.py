@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgeflow.backends.firmware.arrangement import arrange
-from edgeflow.backends.firmware.choice import choose_segments
+from edgeflow.backends.firmware.choice import choose_segments, trade_offs
 from edgeflow.backends.firmware.codegen import generate
 from edgeflow.backends.firmware.kernel_set import library
 from edgeflow.backends.firmware.options import RowExecution
@@ -16,10 +16,12 @@ from edgeflow.devices.registry import device_for
 from edgeflow.exchange.tflite import read
 from edgeflow.graph.canonical import canonicalize
 from edgeflow.graph.interpreter import run_batch
-from edgeflow.graph.ir import Graph
+from edgeflow.graph.ir import Elementwise, Graph, OpKind
 from edgeflow.targets.registry import load
 from edgeflow.targets.schema import KernelSet
 from tests.backends.ordinary_networks import ordinary_network
+from tests.backends.segments import CHANNELS, SIDE, UNIT, convolution
+from tests.graph.builder import GraphBuilder
 from tests.shared_data import shared_file
 
 
@@ -38,6 +40,26 @@ def test_more_effort_never_needs_more_ram(kernel_set, seed):
         for rows in (RowExecution.NEVER, RowExecution.AUTO, RowExecution.LEAST_RAM)
     ]
     assert arenas == sorted(arenas, reverse=True)
+
+
+def test_blocks_of_equal_need_are_all_covered():
+    """One of them whole would set the peak, whatever the others need."""
+    builder = GraphBuilder()
+    x = builder.input((1, SIDE, SIDE, CHANNELS), UNIT)
+    for _ in range(5):
+        y = convolution(builder, convolution(builder, x))
+        x = builder.node(OpKind.ADD, [y, x], Elementwise(), UNIT)
+    graph = builder.build([x.name])
+    tensor = SIDE * SIDE * CHANNELS
+    assert _arena(graph, KernelSet.PORTABLE_C, ()) >= 2 * tensor
+    found = choose_segments(graph, KernelSet.PORTABLE_C, RowExecution.LEAST_RAM)
+    assert _arena(graph, KernelSet.PORTABLE_C, found) < 1.6 * tensor
+
+
+def test_trade_offs_need_less_and_less_ram():
+    arenas = [_arena(_resnet(), KernelSet.DSP_C, s) for s in trade_offs(_resnet(), KernelSet.DSP_C)]
+    assert len(arenas) > 2
+    assert arenas == sorted(set(arenas), reverse=True)
 
 
 def _resnet() -> Graph:

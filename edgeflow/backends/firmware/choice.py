@@ -1,28 +1,22 @@
 """Which layers run row by row: the segments that reach a goal of RAM for the fewest instructions.
 
-Candidates are the segments that hold the node which needs most of the arena; the others cannot
-lower it. Their bounds and costs are estimated, the best are planned. Then the next peak, until the
-goal is reached or nothing helps.
+Every node that needs more of the arena than the goal must lie in a segment that does not. Of all
+such covers, dynamic programming over the graph's order finds the cheapest; segments count with a
+lower bound of their bytes until one is chosen, then with the bytes of their schedule.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from edgeflow.backends.firmware.arrangement import Workspace
 from edgeflow.backends.firmware.kernel_set import library
 from edgeflow.backends.firmware.options import RowExecution
 from edgeflow.backends.firmware.planner import plan
-from edgeflow.backends.firmware.rows import row_window
 from edgeflow.backends.firmware.segment import Segment
-from edgeflow.backends.firmware.segment_cost import (
-    added_instructions,
-    least_bytes,
-    node_bytes,
-    own_bytes,
-)
+from edgeflow.backends.firmware.segment_cost import Estimate, estimates, node_bytes, own_bytes
 from edgeflow.graph import cost
 from edgeflow.graph.ir import Graph
 from edgeflow.targets.schema import KernelSet
@@ -30,18 +24,8 @@ from edgeflow.targets.schema import KernelSet
 ALMOST_FREE = 0.02
 """The share of instructions that row by row execution may add without being asked for."""
 
-ROWS_AT_A_TIME = (1, 2, 3, 4)
-_LONGEST_SEGMENT = 32
 _INSTRUCTIONS_PER_ELEMENT = 10
-
-
-@dataclass(frozen=True)
-class _Candidate:
-    """A segment with the arena that it is estimated to give, and what it adds."""
-
-    segment: Segment
-    arena_bytes: int
-    added_instructions: int
+_PLANNED = 4  # of the covers found for an effort, the smallest ones are planned
 
 
 def choose_segments(
@@ -59,26 +43,24 @@ def choose_segments(
         arena_limit_bytes: the arena to reach with `auto`; where that is impossible, the smallest
             that was found.
     """
-    workspace = Workspace(graph, library(kernel_set))
     if rows is RowExecution.NEVER:
         return ()
+    search = _Search(Workspace(graph, library(kernel_set)))
     if rows is RowExecution.LEAST_RAM:
-        return _shrink(workspace, goal_bytes=0, limit=math.inf)
-    cheap = _shrink(workspace, goal_bytes=0, limit=ALMOST_FREE * _instructions(workspace))
-    if arena_limit_bytes is None or _arena_bytes(workspace, cheap) <= arena_limit_bytes:
+        return search.smallest(math.inf)
+    cheap = search.smallest(ALMOST_FREE * _instructions(search.workspace))
+    if arena_limit_bytes is None or search.arena_bytes(cheap) <= arena_limit_bytes:
         return cheap
-    return _shrink(workspace, goal_bytes=arena_limit_bytes, limit=math.inf)
+    return search.within(arena_limit_bytes) or search.smallest(math.inf)
 
 
 def trade_offs(graph: Graph, kernel_set: KernelSet) -> Iterator[tuple[Segment, ...]]:
     """Segments for less and less arena, each for the fewest instructions; at first none."""
-    workspace = Workspace(graph, library(kernel_set))
-    chosen: tuple[Segment, ...] = ()
-    arena = None
-    while arena is None or _arena_bytes(workspace, chosen) < arena:
+    search = _Search(Workspace(graph, library(kernel_set)))
+    chosen: tuple[Segment, ...] | None = ()
+    while chosen is not None:
         yield chosen
-        arena = _arena_bytes(workspace, chosen)
-        chosen = _shrink(workspace, goal_bytes=arena - 1, limit=math.inf)
+        chosen = search.within(search.arena_bytes(chosen) - 1)
 
 
 def _instructions(workspace: Workspace) -> float:
@@ -92,91 +74,96 @@ def _instructions(workspace: Workspace) -> float:
     return total
 
 
-def _arena_bytes(workspace: Workspace, segments: Sequence[Segment]) -> int:
-    alignment = workspace.kernels.alignment_bytes
-    return plan(workspace.graph, workspace.steps(segments), alignment_bytes=alignment).arena_bytes
+@dataclass(frozen=True)
+class _Cover:
+    """Segments that hold every node above a goal, and the instructions that they add."""
+
+    segments: tuple[Segment, ...]
+    added_instructions: float
 
 
-def _shrink(workspace: Workspace, goal_bytes: int, limit: float) -> tuple[Segment, ...]:
-    """Add segments at the peak while the arena is above the goal, each for what is left to add."""
-    chosen: tuple[Segment, ...] = ()
-    arena = _arena_bytes(workspace, chosen)
-    while arena > goal_bytes:
-        found = _improvement(workspace, chosen, arena, goal_bytes, limit)
-        if found is None:
-            break
-        chosen = _with(chosen, found.segment)
-        limit -= found.added_instructions
-        arena = found.arena_bytes
-    return chosen
+class _Search:
+    """Covers of one graph; what was found out about its segments is kept."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._needs = [node_bytes(workspace, i) for i in range(len(workspace.graph.nodes))]
+        highest = max(self._needs, default=0)
+        self._ending: dict[int, list[Estimate]] = {}
+        self._levels: set[int] = set(self._needs)
+        for estimate in estimates(workspace):
+            if estimate.least_bytes < highest:
+                self._ending.setdefault(estimate.segment.last, []).append(estimate)
+                self._levels.add(estimate.least_bytes)
+        self._known_bytes: dict[Segment, int] = {}
+        self._arenas: dict[tuple[Segment, ...], int] = {}
+
+    def arena_bytes(self, segments: tuple[Segment, ...]) -> int:
+        """The arena of a plan with these segments."""
+        if segments not in self._arenas:
+            steps, alignment = self.workspace.steps(segments), self.workspace.kernels
+            found = plan(self.workspace.graph, steps, alignment_bytes=alignment.alignment_bytes)
+            self._arenas[segments] = found.arena_bytes
+        return self._arenas[segments]
+
+    def smallest(self, limit: float) -> tuple[Segment, ...]:
+        """The segments with the smallest arena of those that add no more than the limit."""
+        levels = sorted(self._levels)
+        low, high = 0, len(levels) - 1
+        found: list[_Cover] = []
+        while low <= high:
+            middle = (low + high) // 2
+            cover = self._cover(levels[middle])
+            if cover is not None and cover.added_instructions <= limit:
+                found.append(cover)
+                high = middle - 1
+            else:
+                low = middle + 1
+        covers = dict.fromkeys(cover.segments for cover in reversed(found))
+        return min([(), *list(covers)[:_PLANNED]], key=self.arena_bytes)
+
+    def within(self, limit_bytes: int) -> tuple[Segment, ...] | None:
+        """The cheapest segments found with an arena up to a limit; None if there are none.
+
+        The plan of a cover may need more than its steps; then a lower goal makes up for that.
+        """
+        goal = limit_bytes
+        for _ in range(_PLANNED):
+            cover = self._cover(goal)
+            if cover is None:
+                return None
+            arena = self.arena_bytes(cover.segments)
+            if arena <= limit_bytes:
+                return cover.segments
+            goal -= arena - limit_bytes
+        return None
+
+    def _cover(self, goal: int) -> _Cover | None:
+        """The cheapest cover; once all of its segments keep to the goal by their schedules."""
+        while True:
+            cover = self._optimistic_cover(goal)
+            unknown = [s for s in cover.segments if s not in self._known_bytes] if cover else []
+            if not unknown:
+                return cover
+            for segment in unknown:
+                self._known_bytes[segment] = own_bytes(self.workspace, segment)
+
+    def _optimistic_cover(self, goal: int) -> _Cover | None:
+        covers: list[_Cover | None] = [_Cover((), 0.0)]
+        for index, need in enumerate(self._needs):
+            options = [covers[index]] if need <= goal else []
+            for estimate in self._ending.get(index, ()):
+                segment = estimate.segment
+                before = covers[segment.first]
+                if before and self._known_bytes.get(segment, estimate.least_bytes) <= goal:
+                    added = before.added_instructions + estimate.added_instructions
+                    options.append(_Cover((*before.segments, segment), added))
+            reached = [option for option in options if option is not None]
+            covers.append(min(reached, key=_rank) if reached else None)
+        return covers[-1]
 
 
-def _with(chosen: Sequence[Segment], segment: Segment) -> tuple[Segment, ...]:
-    return tuple(sorted((*chosen, segment), key=lambda s: s.first))
-
-
-def _improvement(
-    workspace: Workspace,
-    chosen: Sequence[Segment],
-    arena_bytes: int,
-    goal_bytes: int,
-    limit: float,
-) -> _Candidate | None:
-    """The cheapest segment that reaches the goal, or else the one that saves most; planned."""
-    best = None
-    for candidate in _front(workspace, chosen):
-        if candidate.added_instructions > limit:
-            continue
-        arena = _arena_bytes(workspace, _with(chosen, candidate.segment))
-        found = replace(candidate, arena_bytes=arena)
-        if arena <= goal_bytes:
-            return found
-        if arena < (best.arena_bytes if best else arena_bytes):
-            best = found
-    return best
-
-
-def _front(workspace: Workspace, chosen: Sequence[Segment]) -> list[_Candidate]:
-    """Segments of which none needs more arena and more instructions than another, cheap first."""
-    graph = workspace.graph
-    taken = {index for segment in chosen for index in segment.nodes(graph)}
-    by_node = {i: node_bytes(workspace, i) for i in range(len(graph.nodes)) if i not in taken}
-    in_segments = [own_bytes(workspace, segment) for segment in chosen]
-    peak = max(by_node, key=by_node.__getitem__, default=None)
-    if peak is None or by_node[peak] <= max(in_segments, default=0):
-        return []
-    candidates = sorted(
-        _candidates(workspace, taken, peak),
-        key=lambda s: (added_instructions(workspace, s), s.first, s.last, s.rows),
-    )
-    front: list[_Candidate] = []
-    smallest = by_node[peak]
-    for segment in candidates:
-        if least_bytes(workspace, segment) >= smallest:
-            continue
-        outside = [n for i, n in by_node.items() if not segment.first <= i <= segment.last]
-        arena = max(own_bytes(workspace, segment), *outside, *in_segments, 0)
-        if arena < smallest:
-            smallest = arena
-            front.append(_Candidate(segment, arena, added_instructions(workspace, segment)))
-    return front
-
-
-def _candidates(workspace: Workspace, taken: Set[int], peak: int) -> Iterator[Segment]:
-    """Segments of at least two layers around a node, without those nodes that are taken."""
-    graph = workspace.graph
-    free = [
-        index not in taken and row_window(graph, node) is not None
-        for index, node in enumerate(graph.nodes)
-    ]
-    if not free[peak]:
-        return
-    first = last = peak
-    while first > 0 and free[first - 1]:
-        first -= 1
-    while last + 1 < len(free) and free[last + 1]:
-        last += 1
-    for start in range(max(first, peak - _LONGEST_SEGMENT), peak + 1):
-        for end in range(max(peak, start + 1), min(last, start + _LONGEST_SEGMENT) + 1):
-            for rows in ROWS_AT_A_TIME:
-                yield Segment(start, end, rows)
+def _rank(cover: _Cover) -> tuple[float, int, Sequence[tuple[int, int, int]]]:
+    """Fewest instructions, then fewest segments; the rest makes it deterministic."""
+    parts = [(segment.first, segment.last, segment.rows) for segment in cover.segments]
+    return cover.added_instructions, len(parts), parts

@@ -1,8 +1,13 @@
-"""What a segment needs of RAM while it runs, and the instructions that it adds."""
+"""What segments need of RAM while they run, and the instructions that they add: estimates.
+
+The bytes of a segment follow from its schedule; for all segments at once there is a lower bound
+that needs none.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from edgeflow.backends.firmware.arrangement import Workspace
 from edgeflow.backends.firmware.rows import (
@@ -16,26 +21,21 @@ from edgeflow.backends.firmware.segment import Overlap, Segment
 from edgeflow.backends.firmware.sharing import Step, saved_bytes, tensor_bytes
 from edgeflow.graph.ir import OpKind
 
+ROWS_AT_A_TIME = (1, 2, 3, 4)
+_LONGEST_SEGMENT = 32
+
 # Fitted to counts of a Cortex-M4: to find the next band and call its layer; to move a byte.
 _DECISION = 100
 _MOVE = 0.3
 
 
-def added_instructions(workspace: Workspace, segment: Segment) -> int:
-    """An estimate of what the layers of a segment take more than each one whole."""
-    added = 0.0
-    for index, node in segment.nodes(workspace.graph).items():
-        rows = height(workspace.graph.tensors[node.outputs[0]])
-        added += workspace.set_up_instructions(index, segment.rows)
-        added -= workspace.set_up_instructions(index, rows)
-        added += -(-rows // segment.rows) * _DECISION
-    return round(added + sum(_MOVE * moved for moved, _ in _inner_rows(workspace, segment)))
+@dataclass(frozen=True)
+class Estimate:
+    """A segment, the bytes that it needs at least while it runs, and what it adds."""
 
-
-def own_bytes(workspace: Workspace, segment: Segment) -> int:
-    """The arena that a segment needs at least while it runs."""
-    whole = _whole_tensors(workspace, segment)
-    return _step_bytes(workspace, workspace.segment_step(segment), whole)
+    segment: Segment
+    least_bytes: int
+    added_instructions: float
 
 
 def node_bytes(workspace: Workspace, index: int) -> int:
@@ -43,6 +43,19 @@ def node_bytes(workspace: Workspace, index: int) -> int:
     lives = workspace.lifetimes.items()
     live = [name for name, life in lives if life.first <= index <= life.last]
     return _step_bytes(workspace, workspace.node_step(index), live)
+
+
+def own_bytes(workspace: Workspace, segment: Segment) -> int:
+    """The arena that a segment needs at least while it runs."""
+    made = {node.outputs[0] for node in segment.nodes(workspace.graph).values()}
+    live = [
+        name
+        for name, life in workspace.lifetimes.items()
+        if life.first <= segment.last
+        and life.last >= segment.first
+        and not (name in made and life.last <= segment.last)
+    ]
+    return _step_bytes(workspace, workspace.segment_step(segment), live)
 
 
 def _step_bytes(workspace: Workspace, step: Step, live: Sequence[str]) -> int:
@@ -55,51 +68,85 @@ def _step_bytes(workspace: Workspace, step: Step, live: Sequence[str]) -> int:
     return sum(tensor_bytes(graph.tensors[name]) for name in live) + step.scratch_bytes - saved
 
 
-def least_bytes(workspace: Workspace, segment: Segment) -> int:
-    """A lower bound of `own_bytes` that needs no schedule."""
-    graph, whole = workspace.graph, _whole_tensors(workspace, segment)
-    nodes = segment.nodes(graph).values()
-    read = {name for node in nodes for name in image_inputs(graph, node) if name in whole}
-    made = {node.outputs[0] for node in nodes} & set(whole)
-    given = max((tensor_bytes(graph.tensors[name]) for name in read - made), default=0)
-    taken = max((tensor_bytes(graph.tensors[name]) for name in made), default=0)
-    buffers = sum(least for _, least in _inner_rows(workspace, segment))
-    kernels = workspace.kernel_bytes(segment)
-    live = sum(tensor_bytes(graph.tensors[name]) for name in whole)
-    return live + buffers + kernels - min(given, taken)
+def estimates(workspace: Workspace) -> Iterator[Estimate]:
+    """Every segment of two layers or more, up to a length."""
+    nodes = workspace.graph.nodes
+    streams = [row_window(workspace.graph, node) is not None for node in nodes]
+    for first in range(len(nodes) - 1):
+        for rows in ROWS_AT_A_TIME:
+            growing = _Growing(workspace, first, rows)
+            for last in range(first, min(first + _LONGEST_SEGMENT, len(nodes))):
+                if not streams[last]:
+                    break
+                growing.add(last)
+                if last > first:
+                    yield growing.estimate(last)
 
 
-def _whole_tensors(workspace: Workspace, segment: Segment) -> list[str]:
-    """Tensors that are whole in RAM at some time while a segment runs."""
-    inner = set(_inner_tensors(workspace, segment))
-    return [
-        name
-        for name, life in workspace.lifetimes.items()
-        if name not in inner and life.first <= segment.last and life.last >= segment.first
-    ]
+class _Growing:
+    """A segment to which one layer after another is added."""
+
+    def __init__(self, workspace: Workspace, first: int, rows: int) -> None:
+        self.workspace = workspace
+        self.first = first
+        self.rows = rows
+        lives = workspace.lifetimes.items()
+        self.before = [name for name, life in lives if life.first < first <= life.last]
+        if first == 0:
+            self.before = list(workspace.graph.inputs)
+        self.open: set[str] = set()
+        self.read: set[str] = set()
+        self.buffers = 0
+        self.kernels = 0
+        self.added = 0.0
+
+    def add(self, index: int) -> None:
+        """Add the next layer; tensors that nothing after it reads are then within the segment."""
+        workspace, rows = self.workspace, self.rows
+        node = workspace.graph.nodes[index]
+        tall = height(workspace.graph.tensors[node.outputs[0]])
+        self.read.update(name for name in image_inputs(workspace.graph, node))
+        self.open.add(node.outputs[0])
+        self.kernels = max(self.kernels, workspace.band_scratch_bytes(index, rows))
+        self.added += workspace.set_up_instructions(index, rows)
+        self.added -= workspace.set_up_instructions(index, tall)
+        self.added += -(-tall // rows) * _DECISION
+        for name in [n for n in self.open if workspace.lifetimes[n].last <= index]:
+            self.open.remove(name)
+            moved, kept = _rows_within(workspace, name, rows)
+            self.added += _MOVE * moved
+            self.buffers += kept
+
+    def estimate(self, last: int) -> Estimate:
+        """The segment up to the layer that was added last."""
+        sizes = {
+            name: tensor_bytes(self.workspace.graph.tensors[name])
+            for name in (*self.before, *self.open)
+        }
+        lifetimes = self.workspace.lifetimes
+        dying = (n for n in self.before if n in self.read and lifetimes[n].last <= last)
+        given = max((sizes[name] for name in dying), default=0)
+        taken = max((sizes[name] for name in self.open), default=0)
+        return Estimate(
+            Segment(self.first, last, self.rows),
+            sum(sizes.values()) + self.buffers + self.kernels - min(given, taken),
+            max(self.added, 0.0),
+        )
 
 
-def _inner_tensors(workspace: Workspace, segment: Segment) -> list[str]:
-    nodes = segment.nodes(workspace.graph).values()
-    names = [node.outputs[0] for node in nodes]
-    return [name for name in names if workspace.lifetimes[name].last <= segment.last]
-
-
-def _inner_rows(workspace: Workspace, segment: Segment) -> Iterator[tuple[int, int]]:
-    """For each tensor within a segment, bytes that move about, and bytes that it keeps at least.
+def _rows_within(workspace: Workspace, name: str, rows: int) -> tuple[int, int]:
+    """Bytes of a tensor within a segment that move about, and that it keeps at least.
 
     Rows that an element-by-element layer alone reads lie where it writes, and take none.
     """
     graph = workspace.graph
-    nodes = segment.nodes(graph).values()
-    for name in _inner_tensors(workspace, segment):
-        size, rows = row_bytes(graph.tensors[name]), height(graph.tensors[name])
-        windows = [row_window(graph, node) for node in nodes if name in node.inputs]
-        moved = kept = 0
-        for window in windows:
-            assert window is not None
-            bands_ = -(-rows // segment.rows)
-            moved = max(moved, bands_ * size * max(window.extent - window.stride, 0))
-            if window.extent > 1:
-                kept = max(kept, (segment.rows - 1) * window.stride + window.extent)
-        yield moved, min(kept, rows) * size
+    size, tall = row_bytes(graph.tensors[name]), height(graph.tensors[name])
+    moved = kept = 0
+    for node in graph.nodes:
+        window = row_window(graph, node) if name in node.inputs else None
+        if window is None:
+            continue
+        moved = max(moved, -(-tall // rows) * size * max(window.extent - window.stride, 0))
+        if window.extent > 1:
+            kept = max(kept, (rows - 1) * window.stride + window.extent)
+    return moved, min(kept, tall) * size
