@@ -26,6 +26,7 @@ ALMOST_FREE = 0.02
 
 _INSTRUCTIONS_PER_ELEMENT = 10
 _PLANNED = 4  # of the covers found for an effort, the smallest ones are planned
+_TRIED = 8  # covers on the way to a limit
 
 
 def choose_segments(
@@ -125,18 +126,21 @@ class _Search:
     def within(self, limit_bytes: int) -> tuple[Segment, ...] | None:
         """The cheapest segments found with an arena up to a limit; None if there are none.
 
-        The plan of a cover may need more than its steps; then a lower goal makes up for that.
+        The plan of a cover may need more than each of its steps; then the next lower cover may do.
         """
-        goal = limit_bytes
-        for _ in range(_PLANNED):
-            cover = self._cover(goal)
-            if cover is None:
-                return None
-            arena = self.arena_bytes(cover.segments)
-            if arena <= limit_bytes:
-                return cover.segments
-            goal -= arena - limit_bytes
-        return None
+        cover = self._cover(limit_bytes)
+        for _ in range(_TRIED):
+            if cover is None or self.arena_bytes(cover.segments) <= limit_bytes:
+                break
+            cover = self._cover(self._highest_bytes(cover) - 1)
+        met = cover is not None and self.arena_bytes(cover.segments) <= limit_bytes
+        return cover.segments if cover is not None and met else None
+
+    def _highest_bytes(self, cover: _Cover) -> int:
+        """What the step of a cover that needs most needs."""
+        inside = {i for s in cover.segments for i in range(s.first, s.last + 1)}
+        alone = [need for index, need in enumerate(self._needs) if index not in inside]
+        return max([*alone, *(self._known_bytes[segment] for segment in cover.segments)])
 
     def _cover(self, goal: int) -> _Cover | None:
         """The cheapest cover; once all of its segments keep to the goal by their schedules."""
