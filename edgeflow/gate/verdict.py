@@ -26,6 +26,9 @@ class CheckName(StrEnum):
     RAM = "RAM"
 
 
+_EQUALITIES = frozenset({CheckName.BIT_EXACT, CheckName.HOST_BIT_EXACT})
+
+
 @dataclass(frozen=True)
 class Check:
     """One comparison: `value` against `limit` (None where the check is not a limit)."""
@@ -115,10 +118,12 @@ def require(verdict: Verdict, remark: str = "") -> None:
         lines = "; ".join(f"{check.name}: {check.detail}" for check in failed)
         if remark and any(check.name is CheckName.BIT_EXACT for check in failed):
             lines += f" ({remark})"
+        over_budget = any(check.name not in _EQUALITIES for check in failed)
+        advice = "loosen the budget, choose a smaller network, or train longer; "
         raise VerdictError(
             f"the gate refuses the artifact: {lines}",
-            hint="loosen the budget, choose a smaller network, or train longer; "
-            "report.html in the run directory shows every figure",
+            hint=f"{advice if over_budget else ''}report.html in the run directory shows every "
+            "figure",
         )
 
 

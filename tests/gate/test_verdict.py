@@ -55,6 +55,9 @@ def test_a_difference_says_how_large_it_is_and_what_the_engine_remarks() -> None
     with pytest.raises(VerdictError, match=r"the largest difference is 3.*\(it rounds twice\)"):
         require(verdict, "it rounds twice")
     with pytest.raises(VerdictError) as caught:
+        require(judge(replace(EVIDENCE, device=device), Budget()))
+    assert "budget" not in caught.value.hint
+    with pytest.raises(VerdictError) as caught:
         require(judge(EVIDENCE, Budget(flash_bytes=1)), "it rounds twice")
     assert "rounds" not in caught.value.message
 
