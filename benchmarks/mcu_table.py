@@ -131,9 +131,9 @@ def _layer_cells(layer: Layer | None) -> tuple[str, str]:
 
 def _with_bar(ratio: Ratio) -> str:
     if ratio.bar is None:
-        return f"{ratio.value:.2f}"
+        return f"{ratio.value:.3f}"
     said = "passed" if ratio.passed else "MISSED"
-    return f"{ratio.value:.2f} of {ratio.bar:.2f}: {said}"
+    return f"{ratio.value:.3f} of {ratio.bar:.2f}: {said}"
 
 
 def _markdown_lines(row: Mapping[str, Any]) -> Iterable[str]:
@@ -158,9 +158,9 @@ def _markdown_cells(engine: Mapping[str, Any]) -> list[str]:
 
 def _markdown_ratio(ratio: Mapping[str, Any]) -> str:
     if ratio["bar"] is None:
-        return f"{ratio['ratio']:.2f}"
+        return f"{ratio['ratio']:.3f}"
     missed = "" if ratio["passed"] else ", missed"
-    return f"**{ratio['ratio']:.2f}** of {ratio['bar']:.2f}{missed}"
+    return f"**{ratio['ratio']:.3f}** of {ratio['bar']:.2f}{missed}"
 
 
 def _markdown_line(*cells: str) -> str:

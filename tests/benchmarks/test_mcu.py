@@ -137,8 +137,8 @@ def test_the_markdown_shows_both_engines_the_ratios_and_what_is_missed() -> None
     lines = markdown(as_document("command", "0", rows, ())).splitlines()
     assert lines[2].startswith("| small | Cortex-M4 | edgeflow | ")
     assert f"{theirs.instructions:,.0f}" in lines[3]
-    assert "**0.50** of 0.60 |" in lines[4]
-    assert "**0.50** of 0.40, missed |" in lines[4]
+    assert "**0.500** of 0.60 |" in lines[4]
+    assert "**0.500** of 0.40, missed |" in lines[4]
     assert lines[5].startswith("| small | Cortex-M0+ | edgeflow | ")
     assert len(lines) == 6
 
