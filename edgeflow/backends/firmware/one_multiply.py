@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeflow.graph.fixed_point import Int64Array, multiply_as_double
+from edgeflow.graph.fixed_point import Int64Array, multiply_as_double, wrap_int32
 from edgeflow.graph.ir import Graph, Node
 from edgeflow.graph.requantization import DenseRequantization, OutputRange
 from edgeflow.graph.requantize import fully_connected_requantization
@@ -51,6 +51,11 @@ class DenseOutputs:
     shift: int
     base: int
     range: OutputRange
+
+    @property
+    def folded_bias(self) -> Int64Array:
+        """The bias modulo 2**32, as int32."""
+        return wrap_int32(self.bias)
 
     @property
     def share_multiplier(self) -> bool:

@@ -15,7 +15,6 @@ from edgeflow.backends.firmware.dsp_c.convolution import (
     padded_taps,
     paired_words,
 )
-from edgeflow.backends.firmware.dsp_c.scaling import wrapped
 from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
 from edgeflow.backends.firmware.one_multiply import DenseOutputs, dense_outputs
 from edgeflow.backends.firmware.packing import stored_bits
@@ -62,7 +61,7 @@ def output_scales(layer: LayerContext, found: DenseOutputs) -> ChannelArrays:
     multipliers = found.multipliers[:1].repeat(_OUTPUTS) if found.share_multiplier else None
     arrays = (
         layer.constant(
-            "bias", CType.INT32, _in_fours(wrapped(found.bias)), "bias, input zero point folded in"
+            "bias", CType.INT32, _in_fours(found.folded_bias), "bias, input zero point folded in"
         ),
         layer.constant(
             "multiplier",

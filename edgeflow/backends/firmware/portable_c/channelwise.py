@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgeflow.backends.firmware.c_text import ConstantArray, CType, Expression, Value
 from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
+from edgeflow.backends.firmware.one_multiply import DenseOutputs, dense_outputs
 from edgeflow.backends.firmware.packing import (
     INTERLEAVED_OUTPUTS,
     interleaved_words,
@@ -24,7 +25,7 @@ from edgeflow.graph.requantize import conv_requantization, fully_connected_requa
 _REQUANTIZE = ("edgeflow_requantize.c",)
 _DEPTHWISE = ("edgeflow_taps.c", *_REQUANTIZE)
 _SUMS = ("edgeflow_sums.c",)
-DENSE_SCALING = ("edgeflow_dense_scaling.c",)
+_FOLDED_BIAS = "bias, input zero point folded in"
 _PIXEL = ("edgeflow_pixel.c", *_SUMS, *_REQUANTIZE)
 
 
@@ -66,8 +67,20 @@ def _channel_scaling(layer: LayerContext, values: ChannelRequantization) -> Chan
     return ChannelArrays(arrays, fields)
 
 
-def dense_scaling(layer: LayerContext, values: DenseRequantization) -> ChannelArrays:
-    """The struct `edgeflow_dense_scaling`: multipliers of up to 53 bits in two words."""
+def _one_multiply(layer: LayerContext, found: DenseOutputs) -> ChannelArrays:
+    """What `edgeflow_one_multiply` takes."""
+    multipliers = found.multipliers[: 1 if found.share_multiplier else None]
+    array = layer.constant("multiplier", CType.INT32, multipliers, "multipliers")
+    fields: dict[str, Value] = {
+        "multiplier": Expression(array.name),
+        "multiplier_step": 0 if found.share_multiplier else 1,
+        "shift": found.shift,
+    }
+    return ChannelArrays((array,), fields)
+
+
+def _as_double(layer: LayerContext, values: DenseRequantization) -> ChannelArrays:
+    """What `edgeflow_as_double` takes: multipliers of up to 53 bits in two words."""
     low = [multiplier & 0xFFFFFFFF for multiplier in values.multipliers]
     high = [multiplier >> 32 for multiplier in values.multipliers]
     shifts = [right_shift - 32 for right_shift in values.right_shifts]
@@ -80,7 +93,6 @@ def dense_scaling(layer: LayerContext, values: DenseRequantization) -> ChannelAr
         "multiplier_low": Expression(arrays[0].name),
         "multiplier_high": Expression(arrays[1].name),
         "right_shift": Expression(arrays[2].name),
-        **clamp_fields(values.range, values.output_zero_point),
     }
     return ChannelArrays(arrays, fields)
 
@@ -90,7 +102,7 @@ def _bias(layer: LayerContext, rows: NDArray[np.int8], zero_point: int) -> Const
     assert bias is not None
     sums = rows.sum(axis=1, dtype=np.int64)
     folded = folded_bias(bias.astype(np.int32), sums, zero_point)
-    return layer.constant("bias", CType.INT32, folded, "bias, input zero point folded in")
+    return layer.constant("bias", CType.INT32, folded, _FOLDED_BIAS)
 
 
 def _dense_weights(layer: LayerContext, rows: NDArray[np.int8]) -> ConstantArray:
@@ -242,19 +254,29 @@ def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:
 def fully_connected(layer: LayerContext) -> RenderedLayer:
     """FULLY_CONNECTED."""
     values = fully_connected_requantization(layer.graph, layer.node)
-    rows = weight_rows(layer, 0)
-    scaling = dense_scaling(layer, values)
-    bias = _bias(layer, rows, values.input_zero_point)
+    short = dense_outputs(layer.graph, layer.node)
+    if short is None:
+        rows = weight_rows(layer, 0)
+        bias = _bias(layer, rows, values.input_zero_point)
+        scaling, scale = _as_double(layer, values), "edgeflow_as_double"
+    else:
+        rows = short.rows
+        bias = layer.constant("bias", CType.INT32, short.folded_bias, _FOLDED_BIAS)
+        scaling, scale = _one_multiply(layer, short), "edgeflow_one_multiply"
     constants = (_dense_weights(layer, rows), bias, *scaling.arrays)
     fields: dict[str, Value] = {
         "inputs": rows.shape[1],
         "outputs": rows.shape[0],
-        "to": scaling.fields,
+        "to": {
+            "scale": Expression(scale),
+            **clamp_fields(values.range, values.output_zero_point),
+            **scaling.fields,
+        },
     }
     operands = tuple(Expression(array.name) for array in constants[:2])
     bits = stored_bits(layer.input(1))
     if bits == 8:
-        call = _call(layer, "edgeflow_fully_connected", fields, operands, (*_SUMS, *DENSE_SCALING))
+        call = _call(layer, "edgeflow_fully_connected", fields, operands, (*_SUMS, f"{scale}.c"))
     else:
         given = _call(layer, "edgeflow_fully_connected", fields, operands, ())
         call = replace(
@@ -264,7 +286,7 @@ def fully_connected(layer: LayerContext) -> RenderedLayer:
             sources=(
                 f"edgeflow_int{bits}_fully_connected.c",
                 f"edgeflow_int{bits}_sums.c",
-                *DENSE_SCALING,
+                f"{scale}.c",
             ),
         )
     return RenderedLayer((call,), constants)

@@ -11,7 +11,7 @@ void edgeflow_fully_connected(const edgeflow_fully_connected_layer *layer, const
         const int32_t count =
             edgeflow_sums(input, layer->inputs, weights, bias, channel, layer->outputs, sums);
         for (int32_t i = 0; i < count; i++) {
-            output[channel + i] = edgeflow_dense_scale(&layer->to, (int32_t)sums[i], channel + i);
+            output[channel + i] = layer->to.scale(&layer->to, (int32_t)sums[i], channel + i);
         }
         channel += count;
     }

@@ -23,7 +23,7 @@ static inline void edgeflow_packed_dense(edgeflow_packed_sums *packed_sums,
     while (channel < of->outputs) {
         const int32_t count = packed_sums(of, channel, sums);
         for (int32_t i = 0; i < count; i++) {
-            output[channel + i] = edgeflow_dense_scale(to, (int32_t)sums[i], channel + i);
+            output[channel + i] = to->scale(to, (int32_t)sums[i], channel + i);
         }
         channel += count;
     }

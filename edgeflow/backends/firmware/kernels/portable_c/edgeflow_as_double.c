@@ -59,7 +59,7 @@ static int32_t scaled(const edgeflow_dense_scaling *to, int32_t sum, int32_t cha
     return exactly_scaled(to, sum, channel);
 }
 
-int8_t edgeflow_dense_scale(const edgeflow_dense_scaling *to, int32_t sum, int32_t channel)
+int8_t edgeflow_as_double(const edgeflow_dense_scaling *to, int32_t sum, int32_t channel)
 {
     const int32_t clamped = edgeflow_clamp(scaled(to, sum, channel), to->minimum, to->maximum);
     return (int8_t)(clamped + to->zero_point);
