@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from edgeflow.backends.firmware import dsp_c
 from edgeflow.backends.firmware.c_text import CType, Expression, Value
 from edgeflow.backends.firmware.dsp_c.depthwise import extent, spread_filters
-from edgeflow.backends.firmware.dsp_c.depthwise import fast_channels as dsp_fast_channels
-from edgeflow.backends.firmware.dsp_c.scaling import Channels
+from edgeflow.backends.firmware.dsp_c.scaling import Channels, channels
 from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
 from edgeflow.backends.firmware.mve_c.constants import output_fields
 from edgeflow.backends.firmware.portable_c.unpacking import filter_bytes, filter_in_memory
@@ -23,6 +22,8 @@ _COLUMNS_AT_ONCE = 4
 _VECTOR_BYTES = 16
 _WORD_BYTES = 4
 _SHIFT_BITS = 5
+# Filters with more taps, zeros included, for each weight are for another kernel.
+_MOST_SPREAD = 8
 _FUNCTION = "edgeflow_mve_depthwise_conv_2d"
 
 
@@ -156,10 +157,14 @@ def plane_of(graph: Graph, node: Node) -> _Plane:
 
 
 def fast_channels(graph: Graph, node: Node) -> Channels | None:
-    """The channels of a layer that the kernel takes: those of the DSP set's, planes near enough."""
+    """The channels of a layer that the kernel takes; it pays zeros for what dilation skips."""
+    _, filter_h, filter_w, _ = graph.tensors[node.inputs[1]].shape
+    much = math.prod(extent(graph, node)) > _MOST_SPREAD * filter_h * filter_w
     # The kernel addresses planes by 16-bit offsets.
-    near = plane_of(graph, node).strip_bytes < 2**16
-    return dsp_fast_channels(graph, node) if near else None
+    if much or plane_of(graph, node).strip_bytes >= 2**16:
+        return None
+    found = channels(graph, node)
+    return found if found is not None and found.packs(_SHIFT_BITS) else None
 
 
 def plane_bytes(graph: Graph, node: Node) -> int:
