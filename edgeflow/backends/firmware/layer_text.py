@@ -10,12 +10,8 @@ import numpy as np
 
 from edgeflow.backends.firmware.arrangement import Arrangement, PlacedSegment
 from edgeflow.backends.firmware.c_text import ConstantArray, Expression, Value, comment, initializer
-from edgeflow.backends.firmware.kernel_set import (
-    KernelCall,
-    KernelLibrary,
-    LayerContext,
-    RenderedLayer,
-)
+from edgeflow.backends.firmware.kernel_set import KernelLibrary
+from edgeflow.backends.firmware.rendering import KernelCall, LayerContext, RenderedLayer
 from edgeflow.backends.firmware.rows import Band, band_layer, bands, image_inputs
 from edgeflow.errors import UnsupportedOperatorError
 from edgeflow.graph.ir import Graph, Node

@@ -13,7 +13,7 @@ from edgeflow.backends.firmware import portable_c
 from edgeflow.backends.firmware.dsp_c import convolution, dense, depthwise, elementwise, pooling
 from edgeflow.backends.firmware.dsp_c.overlap import overlap_bytes
 from edgeflow.backends.firmware.dsp_c.set_up import set_up_instructions
-from edgeflow.backends.firmware.kernel_set import Renderer
+from edgeflow.backends.firmware.rendering import Renderer
 from edgeflow.graph.ir import Graph, Node, OpKind
 
 __all__ = ["RENDERERS", "overlap_bytes", "scratch_bytes", "set_up_instructions"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext
+from edgeflow.backends.firmware.rendering import KernelCall, LayerContext
 from edgeflow.graph.requantization import OutputRange
 
 

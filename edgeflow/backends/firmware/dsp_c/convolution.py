@@ -9,12 +9,12 @@ from edgeflow.backends.firmware import portable_c
 from edgeflow.backends.firmware.c_text import CType, Expression, Value
 from edgeflow.backends.firmware.dsp_c.clamping import narrow_range
 from edgeflow.backends.firmware.dsp_c.scaling import Channels, channels, narrow_channels
-from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
 from edgeflow.backends.firmware.packing import stored_bits, stored_zero
 from edgeflow.backends.firmware.portable_c.channelwise import (
     is_pointwise,
     window_fields,
 )
+from edgeflow.backends.firmware.rendering import KernelCall, LayerContext, RenderedLayer
 from edgeflow.graph.ir import Graph, Node, OpKind
 from edgeflow.graph.requantize import conv_requantization
 

@@ -15,10 +15,10 @@ from edgeflow.backends.firmware.dsp_c.convolution import (
     padded_taps,
     paired_words,
 )
-from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
 from edgeflow.backends.firmware.one_multiply import DenseOutputs, dense_outputs
 from edgeflow.backends.firmware.packing import stored_bits
 from edgeflow.backends.firmware.portable_c.channelwise import ChannelArrays
+from edgeflow.backends.firmware.rendering import KernelCall, LayerContext, RenderedLayer
 from edgeflow.graph.ir import Graph, Node, OpKind
 
 _OUTPUTS = 4

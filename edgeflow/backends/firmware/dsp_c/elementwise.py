@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgeflow.backends.firmware.dsp_c.clamping import narrow_range
-from edgeflow.backends.firmware.kernel_set import LayerContext, RenderedLayer
 from edgeflow.backends.firmware.portable_c import elementwise
+from edgeflow.backends.firmware.rendering import LayerContext, RenderedLayer
 from edgeflow.graph.requantize import add_requantization
 
 

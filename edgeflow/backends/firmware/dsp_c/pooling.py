@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edgeflow.backends.firmware.kernel_set import LayerContext, RenderedLayer
 from edgeflow.backends.firmware.portable_c import reduction
+from edgeflow.backends.firmware.rendering import LayerContext, RenderedLayer
 from edgeflow.graph.ir import Mean
 
 _CHANNELS = 4

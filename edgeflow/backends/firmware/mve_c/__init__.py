@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from edgeflow.backends.firmware import dsp_c
-from edgeflow.backends.firmware.kernel_set import Renderer
 from edgeflow.backends.firmware.mve_c import (
     convolution,
     dense,
@@ -21,6 +20,7 @@ from edgeflow.backends.firmware.mve_c import (
 )
 from edgeflow.backends.firmware.mve_c.overlap import overlap_bytes
 from edgeflow.backends.firmware.mve_c.set_up import set_up_instructions
+from edgeflow.backends.firmware.rendering import Renderer
 from edgeflow.graph.ir import Graph, Node, OpKind
 
 __all__ = ["RENDERERS", "overlap_bytes", "scratch_bytes", "set_up_instructions"]

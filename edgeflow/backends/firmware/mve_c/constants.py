@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from edgeflow.backends.firmware.c_text import ConstantArray, CType, Expression, Value
 from edgeflow.backends.firmware.dsp_c.scaling import Channels, wrapped
-from edgeflow.backends.firmware.kernel_set import LayerContext
 from edgeflow.backends.firmware.mve_c.weights import VECTOR_BYTES, stored
+from edgeflow.backends.firmware.rendering import LayerContext
 from edgeflow.graph.fixed_point import Int64Array
 from edgeflow.graph.requantize import conv_requantization
 

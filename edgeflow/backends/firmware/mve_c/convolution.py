@@ -5,10 +5,10 @@ from __future__ import annotations
 from edgeflow.backends.firmware import dsp_c
 from edgeflow.backends.firmware.c_text import Expression, Value
 from edgeflow.backends.firmware.dsp_c.scaling import channels
-from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
 from edgeflow.backends.firmware.mve_c.constants import dot
 from edgeflow.backends.firmware.mve_c.weights import is_packed, unpacking_bytes
 from edgeflow.backends.firmware.portable_c.channelwise import is_pointwise, window_fields
+from edgeflow.backends.firmware.rendering import KernelCall, LayerContext, RenderedLayer
 from edgeflow.graph.ir import Conv2D, Graph, Node, OpKind
 from edgeflow.graph.requantize import conv_requantization
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from edgeflow.backends.firmware import dsp_c
 from edgeflow.backends.firmware.c_text import Expression, Value
 from edgeflow.backends.firmware.dsp_c.dense import output_scales
-from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
 from edgeflow.backends.firmware.mve_c.weights import is_packed, stored, unpacking_bytes
 from edgeflow.backends.firmware.one_multiply import dense_outputs
+from edgeflow.backends.firmware.rendering import KernelCall, LayerContext, RenderedLayer
 from edgeflow.graph.ir import Graph, Node, OpKind
 
 _FUNCTION = "edgeflow_mve_fully_connected"

@@ -9,9 +9,9 @@ from edgeflow.backends.firmware import dsp_c
 from edgeflow.backends.firmware.c_text import CType, Expression, Value
 from edgeflow.backends.firmware.dsp_c.depthwise import extent, spread_filters
 from edgeflow.backends.firmware.dsp_c.scaling import Channels, channels
-from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
 from edgeflow.backends.firmware.mve_c.constants import output_fields
 from edgeflow.backends.firmware.portable_c.unpacking import filter_bytes, filter_in_memory
+from edgeflow.backends.firmware.rendering import KernelCall, LayerContext, RenderedLayer
 from edgeflow.graph.ir import Conv2D, Graph, Node, OpKind
 from edgeflow.graph.requantize import conv_requantization
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from edgeflow.backends.firmware import dsp_c
-from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
 from edgeflow.backends.firmware.linear_sum import linear_sum
 from edgeflow.backends.firmware.portable_c.operands import operand_place
+from edgeflow.backends.firmware.rendering import KernelCall, LayerContext, RenderedLayer
 from edgeflow.graph.ir import OpKind
 from edgeflow.graph.requantize import add_requantization
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgeflow.backends.firmware.c_text import CType, Expression
-from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
+from edgeflow.backends.firmware.rendering import KernelCall, LayerContext, RenderedLayer
 from edgeflow.graph.fixed_point import multiply_by_quantized_multiplier
 from edgeflow.graph.requantization import Rescaling
 from edgeflow.graph.requantize import quantize_rescaling, relu_rescaling

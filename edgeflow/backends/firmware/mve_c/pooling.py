@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgeflow.backends.firmware import portable_c
-from edgeflow.backends.firmware.kernel_set import LayerContext, RenderedLayer
+from edgeflow.backends.firmware.rendering import LayerContext, RenderedLayer
 from edgeflow.graph.ir import OpKind, Pool2D
 
 _MOST_AVERAGED = 256

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeflow.backends.firmware.c_text import ConstantArray, CType, Expression, Value
-from edgeflow.backends.firmware.kernel_set import LayerContext
 from edgeflow.backends.firmware.packing import byte_words, stored_bits, unpacked_bytes
+from edgeflow.backends.firmware.rendering import LayerContext
 from edgeflow.graph.ir import Graph, Node
 
 VECTOR_BYTES = 16

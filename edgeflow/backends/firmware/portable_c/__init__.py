@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from edgeflow.backends.firmware.kernel_set import Renderer
 from edgeflow.backends.firmware.portable_c import channelwise, elementwise, layout, reduction
 from edgeflow.backends.firmware.portable_c.overlap import overlap_bytes
+from edgeflow.backends.firmware.rendering import Renderer
 from edgeflow.graph.ir import OpKind
 
 __all__ = ["RENDERERS", "overlap_bytes", "scratch_bytes"]

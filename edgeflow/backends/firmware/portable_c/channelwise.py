@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeflow.backends.firmware.c_text import ConstantArray, CType, Expression, Value
-from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
 from edgeflow.backends.firmware.one_multiply import DenseOutputs, dense_outputs
 from edgeflow.backends.firmware.packing import (
     INTERLEAVED_OUTPUTS,
@@ -18,6 +17,7 @@ from edgeflow.backends.firmware.packing import (
 )
 from edgeflow.backends.firmware.portable_c.operands import clamp_fields
 from edgeflow.backends.firmware.portable_c.unpacking import filter_bytes, filter_in_memory
+from edgeflow.backends.firmware.rendering import KernelCall, LayerContext, RenderedLayer
 from edgeflow.graph.ir import Conv2D, Graph, Node, OpKind
 from edgeflow.graph.requantization import ChannelRequantization, DenseRequantization
 from edgeflow.graph.requantize import conv_requantization, fully_connected_requantization

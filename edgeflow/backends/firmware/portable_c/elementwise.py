@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from edgeflow.backends.firmware.c_text import CType, Expression, Value
-from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
 from edgeflow.backends.firmware.linear_sum import linear_sum
 from edgeflow.backends.firmware.portable_c.operands import clamp_fields, operand_place
+from edgeflow.backends.firmware.rendering import KernelCall, LayerContext, RenderedLayer
 from edgeflow.graph.ir import Tensor
 from edgeflow.graph.requantization import Rescaling
 from edgeflow.graph.requantize import (

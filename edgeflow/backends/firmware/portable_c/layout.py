@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from edgeflow.backends.firmware.c_text import ConstantArray, Expression
-from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
 from edgeflow.backends.firmware.portable_c.operands import operand_place
+from edgeflow.backends.firmware.rendering import KernelCall, LayerContext, RenderedLayer
 from edgeflow.graph.ir import Concatenation, Pad
 
 _PAD_RANK = 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgeflow.backends.firmware.c_text import ConstantArray, CType, Expression, Value
-from edgeflow.backends.firmware.kernel_set import LayerContext
+from edgeflow.backends.firmware.rendering import LayerContext
 from edgeflow.graph.requantization import OutputRange
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from edgeflow.backends.firmware.c_text import Value
-from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext, RenderedLayer
 from edgeflow.backends.firmware.portable_c.operands import clamp_fields
+from edgeflow.backends.firmware.rendering import KernelCall, LayerContext, RenderedLayer
 from edgeflow.graph.ir import Mean, OpKind, Pool2D
 from edgeflow.graph.requantize import mean_requantization, pool_range, softmax_scaling
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeflow.backends.firmware.c_text import ConstantArray, CType, Expression
-from edgeflow.backends.firmware.kernel_set import KernelCall, LayerContext
 from edgeflow.backends.firmware.packing import byte_words, stored_bits, unpacked_bytes
+from edgeflow.backends.firmware.rendering import KernelCall, LayerContext
 from edgeflow.graph.ir import Graph, Node
 
 
