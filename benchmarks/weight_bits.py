@@ -25,6 +25,7 @@ WIDTHS: Mapping[str, str] = {
     "int4, first and last layer int8": "weight_bits = 4\nfirst_and_last_weight_bits = 8",
     "int4": "weight_bits = 4",
     "int2": "weight_bits = 2",
+    "int2, 60 epochs at 0.003": "weight_bits = 2\nepochs = 60\nlearning_rate = 0.003",
 }
 BEGIN = "<!-- benchmarks.weight_bits -->\n"
 END = "<!-- end weight_bits -->\n"
