@@ -240,7 +240,15 @@ def main() -> None:
     for asked in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(asked) is not signal.SIG_IGN:  # as `nohup` and shells set it
             signal.signal(asked, signal.default_int_handler)
-    sys.exit(run(sys.argv[1:]))
+    try:
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # while an error was being told
+        code = run_command(_interrupted, as_json="--json" in sys.argv, debug=False)
+    sys.exit(code)
+
+
+def _interrupted() -> int:
+    raise KeyboardInterrupt
 
 
 def run(arguments: list[str]) -> int:
