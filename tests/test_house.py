@@ -23,6 +23,7 @@ ORDER = (
     "devices",
     "backends",
     "lower",
+    "grow",
     "quantize",
     "train",
     "nets",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeflow.data.preprocessing import Preprocessing, prepare
+from edgeflow.data.task import Task
 from edgeflow.errors import DataError
 
 __all__ = ["Dataset", "Split", "content_hash", "prepare"]
@@ -62,12 +63,18 @@ class Dataset:
     preprocessing: Preprocessing
     content_hash: str
     duplicates_dropped: int = 0
+    task: Task = Task.CLASSIFICATION
 
     @property
     def input_shape_hwc(self) -> tuple[int, int, int]:
         """Shape of one sample."""
         height, width, channels = self.train.x.shape[1:]
         return height, width, channels
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs a network for this data has."""
+        return len(self.classes)
 
 
 def content_hash(

@@ -89,10 +89,10 @@ class InvertedResidualCell(nn.Module):
 
     def __init__(self, spec: specs.InvertedResidual, shape: ShapeHWC) -> None:
         super().__init__()
-        hidden = shape[2] * spec.expansion
+        hidden = spec.inner_channels or shape[2] * spec.expansion
         self.adds_input = spec.output_shape(shape) == shape
         self.expand: nn.Module = nn.Identity()
-        if spec.expansion > 1:
+        if hidden != shape[2] or spec.expansion > 1:
             self.expand = nn.Sequential(
                 convolution(shape, hidden, (1, 1), (1, 1)), nn.BatchNorm2d(hidden), nn.ReLU6()
             )
@@ -120,10 +120,11 @@ class ResidualCell(nn.Module):
     def __init__(self, spec: specs.Residual, shape: ShapeHWC) -> None:
         super().__init__()
         output = spec.output_shape(shape)
-        self.first = convolution(shape, spec.channels, spec.kernel, spec.stride)
-        self.first_norm = nn.BatchNorm2d(spec.channels)
+        inner = spec.inner_channels or spec.channels
+        self.first = convolution(shape, inner, spec.kernel, spec.stride)
+        self.first_norm = nn.BatchNorm2d(inner)
         self.first_relu = nn.ReLU()
-        self.second = convolution(output, spec.channels, spec.kernel, (1, 1))
+        self.second = convolution((*output[:2], inner), spec.channels, spec.kernel, (1, 1))
         self.second_norm = nn.BatchNorm2d(spec.channels)
         self.excite = SqueezeExcite(spec.channels) if spec.squeeze_excite else nn.Identity()
         self.shortcut: nn.Module = nn.Identity()

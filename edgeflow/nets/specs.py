@@ -77,12 +77,14 @@ class InvertedResidual(CellSpec):
     """Expand (1x1), depthwise, project (1x1, linear), of MobileNetV2; ReLU6 inside.
 
     The input is added where shape allows (stride 1, equal channels). `expansion` 1 leaves the
-    first convolution out.
+    first convolution out. `inner_channels` are those of the depthwise convolution, where they are
+    no multiple of the input's (or more than its own at `expansion` 1).
     """
 
     kind: Literal["inverted-residual"] = "inverted-residual"
     channels: Count
     expansion: Count = 4
+    inner_channels: Count | None = None
     kernel: Pair = (3, 3)
     stride: Pair = (1, 1)
     squeeze_excite: bool = False
@@ -96,11 +98,13 @@ class Residual(CellSpec):
     """Two convolutions and the input added before the last ReLU (ResNet v1).
 
     Where stride or channels change the shape, the input passes through a 1x1 convolution without
-    batch normalization, as in MLPerf Tiny's ResNet-8.
+    batch normalization, as in MLPerf Tiny's ResNet-8. `inner_channels` are those between the two
+    convolutions, where they are not `channels`.
     """
 
     kind: Literal["residual"] = "residual"
     channels: Count
+    inner_channels: Count | None = None
     kernel: Pair = (3, 3)
     stride: Pair = (1, 1)
     squeeze_excite: bool = False

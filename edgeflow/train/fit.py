@@ -18,6 +18,7 @@ from edgeflow.nets.layout import network_input
 from edgeflow.progress import Progress, ProgressEvent, epoch_part, silent
 from edgeflow.train.augment import AUGMENTATIONS
 from edgeflow.train.determinism import deterministic
+from edgeflow.train.objective import OBJECTIVES, Objective
 from edgeflow.train.options import Schedule, TrainOptions
 
 STAGE = "train"
@@ -46,7 +47,7 @@ class TrainedNetwork:
 
 @dataclass(frozen=True, eq=False)
 class _Samples:
-    """A split on its way through the network: [N, C, H, W] and labels."""
+    """A split on its way through the network: [N, C, H, W] and targets."""
 
     x: Tensor
     y: Tensor
@@ -61,11 +62,12 @@ def fit(
     test part is never looked at. Raises TrainingError when the loss stops being finite, ModelError
     when the network does not suit the data.
     """
-    train = _samples(dataset, dataset.train)
-    validation = _samples(dataset, dataset.validation)
+    objective = OBJECTIVES[dataset.task]
+    train = _samples(dataset, dataset.train, objective)
+    validation = _samples(dataset, dataset.validation, objective)
     network = copy.deepcopy(network)
     with deterministic(options.seed, options.threads) as generator:
-        _check_start(network, train, len(dataset.classes), progress)
+        _check_start(network, train, dataset.outputs, progress)
         history: list[EpochRecord] = []
         best: tuple[tuple[float, float], int, dict[str, Tensor]] | None = None
         optimizer = torch.optim.AdamW(
@@ -75,9 +77,9 @@ def fit(
         for epoch in range(1, options.epochs + 1):
             rate = float(optimizer.param_groups[0]["lr"])
             loss = _train_epoch(
-                network, train, optimizer, schedule, options, generator, epoch, progress
+                network, train, objective, optimizer, schedule, options, generator, epoch, progress
             )
-            validation_loss, accuracy = _validate(network, validation, epoch, rate)
+            validation_loss, accuracy = _validate(network, validation, objective, epoch, rate)
             history.append(EpochRecord(epoch, rate, loss, validation_loss, accuracy))
             if best is None or (accuracy, -validation_loss) > best[0]:
                 state = {k: v.detach().clone() for k, v in network.state_dict().items()}
@@ -89,9 +91,9 @@ def fit(
     return TrainedNetwork(network, tuple(history), best[1], best[0][0])
 
 
-def _samples(dataset: Dataset, split: Split) -> _Samples:
-    x = prepare(dataset.preprocessing, split.x)
-    return _Samples(network_input(x), torch.from_numpy(split.labels))
+def _samples(dataset: Dataset, split: Split, objective: Objective) -> _Samples:
+    x = network_input(prepare(dataset.preprocessing, split.x))
+    return _Samples(x, objective.targets(split, x))
 
 
 def _batches(count: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
@@ -117,6 +119,7 @@ def _schedule(optimizer: torch.optim.Optimizer, options: TrainOptions, count: in
 def _train_epoch(
     network: nn.Module,
     train: _Samples,
+    objective: Objective,
     optimizer: torch.optim.Optimizer,
     schedule: LRScheduler,
     options: TrainOptions,
@@ -130,9 +133,7 @@ def _train_epoch(
     total, seen = 0.0, 0
     for step, batch in enumerate(_batches(len(train.y), options.batch_size, generator), start=1):
         outputs = network(augment(train.x[batch], generator))
-        loss = functional.cross_entropy(
-            outputs, train.y[batch], label_smoothing=options.label_smoothing
-        )
+        loss = objective.loss(outputs, train.y[batch], options.label_smoothing)
         value = loss.item()
         if not math.isfinite(value):
             mean = total / seen if seen else math.nan
@@ -150,15 +151,15 @@ def _train_epoch(
 
 
 def _validate(
-    network: nn.Module, validation: _Samples, epoch: int, rate: float
+    network: nn.Module, validation: _Samples, objective: Objective, epoch: int, rate: float
 ) -> tuple[float, float]:
     network.eval()
     with torch.no_grad():
         outputs = torch.cat([network(batch) for batch in validation.x.split(256)])
-    loss = functional.cross_entropy(outputs, validation.y).item()
+    loss = objective.loss(outputs, validation.y, 0.0).item()
     if not math.isfinite(loss):
         raise _diverged(epoch, 0, loss, math.nan, rate)
-    return loss, (outputs.argmax(dim=1) == validation.y).double().mean().item()
+    return loss, objective.score(outputs, validation.y)
 
 
 def _diverged(epoch: int, step: int, loss: float, mean_before: float, rate: float) -> TrainingError:

@@ -1,0 +1,1 @@
+"""Networks that get wider or deeper while they train, each method from its paper."""
