@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from edgeflow.graph.ir import Graph
 
 SEED = 0
-_CALIBRATION_INPUTS = 16
 
 
 @dataclass(frozen=True)
@@ -29,20 +28,9 @@ REFERENCES = (
 
 
 def lowered(reference: Reference, weight_bits: int = 8) -> Graph:
-    """The canonical integer graph: weights drawn by `SEED`, grids from inputs drawn from [0, 1)."""
-    import numpy as np
-    import torch
+    """The canonical integer graph of a reference network, untrained."""
+    from edgeflow.lower.untrained import untrained_graph
+    from edgeflow.nets.registry import specify
 
-    from edgeflow.graph.canonical import canonicalize
-    from edgeflow.lower.export import lower
-    from edgeflow.nets.registry import build
-    from edgeflow.quantize.grids import calibrate
-    from edgeflow.quantize.trace import trace
-
-    network = build(reference.network, reference.input_shape_hwc, reference.outputs, SEED).eval()
-    height, width, channels = reference.input_shape_hwc
-    shape = (_CALIBRATION_INPUTS, channels, height, width)
-    inputs = np.random.default_rng(SEED).random(shape, dtype=np.float32)
-    samples = torch.from_numpy(inputs)
-    quantized = calibrate(trace(network, samples), samples, weight_bits)
-    return canonicalize(lower(quantized, inputs, reference.network))
+    spec = specify(reference.network, reference.input_shape_hwc, reference.outputs)
+    return untrained_graph(spec, weight_bits)

@@ -1,0 +1,1 @@
+"""What each training method gives on real data, against what its paper says."""
