@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeflow.data.dataset import Dataset, Split, prepare
@@ -15,9 +16,11 @@ from edgeflow.progress import ProgressEvent
 if TYPE_CHECKING:
     from torch import nn
 
+    from edgeflow.nets.network import NetworkSpec
     from edgeflow.train.fit import TrainedNetwork
 
 WEIGHTS = "weights.safetensors"
+SPEC = "network.json"
 
 
 def run(context: StageContext) -> None:
@@ -47,12 +50,23 @@ def run(context: StageContext) -> None:
     )
 
 
+def write_spec(spec: NetworkSpec, folder: Path) -> None:
+    """Write a network that is another than the plan's, beside its weights: grown or pruned."""
+    (folder / SPEC).write_bytes(spec.model_dump_json(indent=1).encode())
+
+
 def read_network(context: StageContext, dataset: Dataset) -> nn.Module:
-    """The float network with the weights that this stage wrote."""
+    """The float network of this stage with its weights."""
+    from edgeflow.nets.network import NetworkSpec, build
     from edgeflow.train import weights
 
-    network = float_network(context, dataset).module
-    return weights.load(network, context.inputs["train"] / WEIGHTS).network
+    folder = context.inputs["train"]
+    if (folder / SPEC).is_file():
+        spec = NetworkSpec.model_validate_json((folder / SPEC).read_bytes())
+        network = build(spec, context.plan.config.build.seed)
+    else:
+        network = float_network(context, dataset).module
+    return weights.load(network, folder / WEIGHTS).network
 
 
 def _as_it_is(network: nn.Module, dataset: Dataset) -> TrainedNetwork:
