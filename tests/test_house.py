@@ -9,7 +9,7 @@ import pytest
 
 import edgeflow
 from edgeflow.pipeline.stage import Stage, source_files
-from edgeflow.pipeline.stages import INTEGER_STAGES, STAGES
+from edgeflow.pipeline.stages import GROW, INTEGER_STAGES, STAGES
 
 PACKAGE = Path(edgeflow.__file__).parent
 
@@ -99,7 +99,9 @@ def reached(stage: Stage) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "stage", {s.name: s for s in (*STAGES, *INTEGER_STAGES)}.values(), ids=lambda s: s.name
+    "stage",
+    [*{s.name: s for s in (*STAGES, *INTEGER_STAGES)}.values(), GROW],
+    ids=lambda s: s.run.__module__.rpartition(".")[2],
 )
 def test_everything_that_a_stage_can_run_belongs_to_its_key(stage: Stage) -> None:
     named = (stage.run.__module__, *stage.modules)

@@ -119,6 +119,22 @@ class EpochRow(_Value):
     accuracy: float
 
 
+class GrowthRow(_Value):
+    """A network on the way of growth: `score` (larger is better) is on the validation part.
+
+    Costs are those of the network built for the target.
+    """
+
+    action: str
+    epochs: int
+    parameters: int
+    score: float
+    instructions: int
+    flash_bytes: int
+    ram_bytes: int
+    kind: FigureKind
+
+
 class Summary(_Value):
     """A build, whole: the report is a function of it and nothing else.
 
@@ -148,6 +164,8 @@ class Summary(_Value):
     regions: tuple[RegionRow, ...]
     checks: tuple[CheckRow, ...]
     epochs: tuple[EpochRow, ...] = ()
+    growth: tuple[GrowthRow, ...] = ()
+    growth_stopped: str = ""
     engine: str = "edgeflow"
     remark: str = ""
 

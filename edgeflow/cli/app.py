@@ -98,6 +98,13 @@ def build(
             "May be given once for each name.",
         ),
     ] = None,
+    grow: Annotated[
+        bool,
+        typer.Option(
+            "--grow",
+            help="Grow a tiny network until it reaches the budget's accuracy, or no more fits.",
+        ),
+    ] = False,
     seed: Annotated[
         int | None,
         typer.Option(metavar="N", help="Seed of split, network and training (default: 0)."),
@@ -134,7 +141,9 @@ def build(
     from edgeflow.cli.build import BuildRequest, EngineRequest, run_build, show_plan
 
     chosen = EngineRequest(engine, tflm_path, cmsis_nn_path, tuple(tflm_include or ()))
-    request = BuildRequest(target, data, model, config, run_dir, tuple(budget or ()), seed, chosen)
+    request = BuildRequest(
+        target, data, model, config, run_dir, tuple(budget or ()), seed, chosen, grow
+    )
     return show_plan(request, as_json) if dry_run else run_build(request, as_json)
 
 

@@ -39,6 +39,7 @@ class BuildRequest:
     budgets: tuple[str, ...]
     seed: int | None
     engine: EngineRequest = EngineRequest()
+    grow: bool = False
 
 
 def run_build(request: BuildRequest, as_json: bool) -> int:
@@ -107,6 +108,7 @@ def _resolve(request: BuildRequest) -> Config:
         "build": {name: value for name, value in given.items() if value is not None},
         "data": {} if request.data is None else {"source": request.data},
         "budget": parse_budgets(request.budgets),
+        "grow": {"enabled": True} if request.grow else {},
     }
     path = request.config
     if path is None and Path(CONFIG_FILE).is_file():

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 
 import torch
 from torch import Tensor, nn
 
 from edgeflow.grow import gradmax, random, tiny
+from edgeflow.grow.options import GrowthMethod
 from edgeflow.grow.proposal import Proposal
 from edgeflow.grow.sites import Site
 from edgeflow.grow.widen import changed, renormalized, widen
@@ -18,14 +18,6 @@ from edgeflow.train.objective import Objective
 Proposer = Callable[
     [NetworkSpec, nn.Module, Site, Tensor, Tensor, Objective, int, torch.Generator], Proposal
 ]
-
-
-class GrowthMethod(StrEnum):
-    """Where new neurons come from."""
-
-    TINY = "tiny"  # what the layer's expressivity bottleneck lacks most
-    GRADMAX = "gradmax"  # largest gradient at the new weights
-    RANDOM = "random"  # drawn
 
 
 PROPOSERS: Mapping[GrowthMethod, Proposer] = {

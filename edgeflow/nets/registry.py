@@ -114,8 +114,30 @@ def mlperf_autoencoder(shape: ShapeHWC, outputs: int) -> NetworkSpec:
     )
 
 
+def seed(shape: ShapeHWC, outputs: int) -> NetworkSpec:
+    """What growth starts from: three to five 3x3 convolutions of 4 channels, then their mean.
+
+    Each but the first halves the sides, as long as one is above 4.
+    """
+    height, width, _ = shape
+    cells: list[CellSpec] = []
+    while len(cells) < 5:
+        stride = (2 if cells and height > 4 else 1, 2 if cells and width > 4 else 1)
+        if cells and stride == (1, 1):
+            break
+        kernel = (3 if height > 1 else 1, 3 if width > 1 else 1)
+        cells.append(Convolution(channels=4, kernel=kernel, stride=stride))
+        height, width = -(-height // stride[0]), -(-width // stride[1])
+    return NetworkSpec(
+        name="seed",
+        input_shape=shape,
+        cells=(*cells, GlobalAveragePool(), Logits(units=outputs)),
+    )
+
+
 NETWORKS: dict[str, Callable[[ShapeHWC, int], NetworkSpec]] = {
     "small": small,
+    "seed": seed,
     "mlperf-resnet8": mlperf_resnet8,
     "mlperf-dscnn": mlperf_dscnn,
     "mlperf-mobilenet-v1-0.25": mlperf_mobilenet,

@@ -17,11 +17,13 @@ from edgeflow.backends.firmware.options import MemoryOptions
 from edgeflow.data.options import DataOptions
 from edgeflow.errors import ConfigError
 from edgeflow.gate.budget import Budget
+from edgeflow.grow.options import GrowOptions
 from edgeflow.quantize.options import QuantizeOptions
 from edgeflow.train.options import TrainOptions
 
 CONFIG_FILE = "edgeflow.toml"
 RESOLVED_FILE = "edgeflow.resolved.toml"
+FIRST_GROWN = "seed"  # the network that growth starts from, unless [build] model names one
 SEEDED_SECTIONS = ("data", "train", "quantize")
 _PATHS = (
     ("data", "source"),
@@ -79,9 +81,17 @@ class Config(BaseModel):
     build: BuildOptions = BuildOptions()
     data: DataOptions = DataOptions()
     train: TrainOptions = TrainOptions()
+    grow: GrowOptions = GrowOptions()
     quantize: QuantizeOptions = QuantizeOptions()
     memory: MemoryOptions = MemoryOptions()
     budget: Budget = Budget()
+
+    @model_validator(mode="after")
+    def _growth_starts_small(self) -> Config:
+        if not self.grow.enabled or "model" in self.build.model_fields_set:
+            return self
+        build = self.build.model_copy(update={"model": FIRST_GROWN})
+        return self.model_copy(update={"build": build})
 
 
 Values = Mapping[str, Mapping[str, Any]]

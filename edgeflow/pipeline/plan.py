@@ -20,6 +20,7 @@ from edgeflow.pipeline.brought import (
 )
 from edgeflow.pipeline.config import Config
 from edgeflow.pipeline.engines import engine_compiler, engine_digest
+from edgeflow.pipeline.network_cost import profile_digest
 from edgeflow.pipeline.stage import Stage
 from edgeflow.targets import registry
 from edgeflow.targets.schema import Target
@@ -49,8 +50,14 @@ class Plan:
 
 def make_plan(config: Config) -> Plan:
     """Resolve every name of the configuration; nothing is written. Raises what cannot be found."""
-    from edgeflow.pipeline.stages import STAGES_BY_MODEL
+    from edgeflow.pipeline.stages import GROWN_STAGES, STAGES_BY_MODEL
 
+    kind = kind_of_model(config.build.model)
+    if config.grow.enabled and kind is not ModelKind.REFERENCE:
+        raise ConfigError(
+            f"[grow] cannot grow {config.build.model}: only networks of edgeflow grow",
+            hint="leave [build] model out, or name a network of edgeflow to start from",
+        )
     config = _with_value_range(config)
     target = registry.load(config.build.target)
     _require_weight_bits(config, target)
@@ -62,7 +69,7 @@ def make_plan(config: Config) -> Plan:
         data_digest=content,
         model_digest=model_digest(config.build.model),
         weights_digest=weights_digest(config.build.weights),
-        stages=STAGES_BY_MODEL[kind_of_model(config.build.model)],
+        stages=GROWN_STAGES if config.grow.enabled else STAGES_BY_MODEL[kind],
         engine_digest=engine_digest(config.build.engine_options(), target),
     )
 
@@ -168,6 +175,13 @@ OPTIONS: Mapping[str, Callable[[Plan], Any]] = {
         "compiler": engine_compiler(plan.config.build.engine_options()),
     },
     "train": _section("train"),
+    "grow": _section("grow"),
+    "growth limits": lambda plan: {
+        "budget": plan.config.budget.model_dump(mode="json"),
+        "weight_bits": plan.config.quantize.weight_bits,
+        "row_by_row": plan.config.memory.row_by_row.value,
+        "profile": profile_digest(plan.target),
+    },
     "quantize": _section("quantize"),
     "memory": _section("memory"),
     "ram budget": lambda plan: plan.config.budget.ram_bytes,

@@ -12,6 +12,7 @@ from edgeflow.pipeline.steps import (
     data,
     gate,
     generate,
+    grow,
     import_integer,
     quantize,
     report,
@@ -71,6 +72,29 @@ TRAIN = Stage(
     options=("model", "seed", "train"),
     modules=(*_BROUGHT, "edgeflow.pipeline.steps.recorder", "edgeflow.train"),
     packages=("numpy", "onnx", "safetensors", "torch"),
+)
+
+GROW = Stage(
+    name="train",
+    run=grow.run,
+    reads=("data",),
+    options=("model", "seed", "train", "grow", "growth limits", "target"),
+    modules=(
+        *TRAIN.modules,
+        "edgeflow.backends",
+        "edgeflow.devices",
+        "edgeflow.grow",
+        "edgeflow.lower",
+        "edgeflow.pipeline.engines",
+        "edgeflow.pipeline.network_cost",
+        "edgeflow.pipeline.steps.generate",
+        "edgeflow.pipeline.steps.grow",
+        "edgeflow.pipeline.steps.train",
+        "edgeflow.profiles",
+        "edgeflow.quantize",
+        "edgeflow.targets",
+    ),
+    packages=("jinja2", "numpy", "onnx", "safetensors", "tflite", "torch", "unicorn", "ziglang"),
 )
 
 QUANTIZE = Stage(
@@ -159,6 +183,7 @@ def _to_bundle(model: str, found: tuple[str, ...]) -> tuple[Stage, ...]:
             options=("config", "target"),
             modules=(
                 *_REPORTED,
+                "edgeflow.grow.options",
                 "edgeflow.pipeline.config",
                 "edgeflow.quantize.options",
                 "edgeflow.train.options",
@@ -169,6 +194,7 @@ def _to_bundle(model: str, found: tuple[str, ...]) -> tuple[Stage, ...]:
 
 
 STAGES = (DATA, TRAIN, QUANTIZE, *_to_bundle("quantize", ("data", "train", "quantize")))
+GROWN_STAGES = (DATA, GROW, *STAGES[2:])
 INTEGER_STAGES = (DATA, IMPORT, *_to_bundle("import", ("data", "import")))
 
 STAGES_BY_MODEL: Mapping[ModelKind, tuple[Stage, ...]] = {

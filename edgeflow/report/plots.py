@@ -190,16 +190,41 @@ def training_plot(summary: Summary) -> str:
     return _svg(figure)
 
 
-def _figure(width: float, height: float) -> tuple[Any, Any]:
+def growth_plot(summary: Summary) -> str:
+    """The network's score over its epochs, and under it what it costs on the target."""
+    figure, (upper, lower) = _figure(WIDTH_INCHES, 4.2, rows=2)
+    epochs = [row.epochs for row in summary.growth]
+    upper.plot(epochs, [row.score for row in summary.growth], marker="o", color=ACCENT)
+    upper.set_ylabel("validation score")
+    costs = [row.instructions for row in summary.growth]
+    lower.step(epochs, costs, where="pre", marker="o", color=SECOND)
+    lower.set_ylabel("instructions", color=SECOND)
+    lower.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    lower.set_ylim(bottom=0)
+    lower.set_xlabel("epochs since the start")
+    right = lower.twinx()
+    parameters = [row.parameters for row in summary.growth]
+    right.step(epochs, parameters, where="pre", color=MUTED, linestyle="--")
+    right.set_ylabel("parameters (dashed)")
+    right.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    right.set_ylim(bottom=0)
+    right.tick_params(labelsize=8)
+    right.spines[["top"]].set_visible(False)
+    return _svg(figure)
+
+
+def _figure(width: float, height: float, rows: int = 1) -> tuple[Any, Any]:
+    """A figure and its axes, an array of them for several rows over the same x."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.subplots()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8)
-    axes.grid(axis="both", color="#e6e9ec", linewidth=0.6)
-    axes.set_axisbelow(True)
-    return figure, axes
+    plots = figure.subplots(rows, sharex=True)
+    for axes in figure.axes:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(labelsize=8)
+        axes.grid(axis="both", color="#e6e9ec", linewidth=0.6)
+        axes.set_axisbelow(True)
+    return figure, plots
 
 
 def _svg(figure: Any) -> str:

@@ -23,6 +23,7 @@ def render(summary: Summary) -> str:
         "layers": plots.layer_plot(summary),
         "arena": plots.arena_plot(summary) if summary.arena_peak is not None else "",
         "regions": plots.region_plot(summary),
+        "growth": plots.growth_plot(summary) if summary.growth else "",
         "training": plots.training_plot(summary) if summary.epochs else "",
     }
     kinds = Counter(row.kind.value for row in summary.figures)

@@ -15,6 +15,7 @@ from edgeflow.pipeline.storage import json_bytes
 MODEL = "model.tflite"
 FLOAT_ACCURACIES = "float.json"
 QUANTIZED_ACCURACIES = "quantization.json"
+GROWTH = "growth.json"
 
 
 def write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:

@@ -17,6 +17,7 @@ from edgeflow.bundle.summary import (
     CheckRow,
     EpochRow,
     FigureRow,
+    GrowthRow,
     LayerRow,
     RegionRow,
     Summary,
@@ -34,6 +35,7 @@ from edgeflow.pipeline.steps.compile import read_arena_bytes, read_firmware
 from edgeflow.pipeline.steps.data import DESCRIPTION
 from edgeflow.pipeline.steps.files import (
     FLOAT_ACCURACIES,
+    GROWTH,
     MODEL,
     QUANTIZED_ACCURACIES,
     read_arrays,
@@ -107,6 +109,7 @@ def summarize(context: StageContext) -> Summary:
             for check in found.verdict.checks
         ),
         epochs=tuple(EpochRow.model_validate(row) for row in _epochs(context)),
+        **_growth(context),
         engine=found.engine.value,
         remark=ENGINES[found.engine].remark,
     )
@@ -299,6 +302,16 @@ def _regions(found: _Findings) -> tuple[RegionRow, ...]:
         )
         for kind in (MemoryKind.FLASH, MemoryKind.RAM)
     )
+
+
+def _growth(context: StageContext) -> dict[str, Any]:
+    """How the network grew; nothing where it did not."""
+    path = context.inputs["train"] / GROWTH if "train" in context.inputs else None
+    if path is None or not path.is_file():
+        return {}
+    document = read_document(path)
+    rows = tuple(GrowthRow(**point.pop("cost"), **point) for point in document["points"])
+    return {"growth": rows, "growth_stopped": document["stopped"]}
 
 
 def _epochs(context: StageContext) -> Iterable[dict[str, Any]]:

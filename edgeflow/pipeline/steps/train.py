@@ -37,6 +37,13 @@ def run(context: StageContext) -> None:
     else:
         trained = fit(network.module, dataset, context.plan.config.train, record)
     weights.save(trained, context.output / WEIGHTS)
+    write_accuracies(context, trained, dataset, record)
+
+
+def write_accuracies(
+    context: StageContext, trained: TrainedNetwork, dataset: Dataset, record: EpochRecorder
+) -> None:
+    """Write what the network reaches on the validation and test parts, and its epochs."""
     write_document(
         context.output / FLOAT_ACCURACIES,
         {
