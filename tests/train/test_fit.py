@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -168,24 +167,6 @@ def test_overflow_names_epoch_and_step() -> None:
     with pytest.raises(TrainingError, match="epoch 1, step 1") as caught:
         fit(Overflowing(healthy=0), few(200), TrainOptions(epochs=3))
     assert "scaling" in caught.value.hint
-
-
-def test_a_start_far_from_guessing_is_a_warning() -> None:
-    def first_message(scale: Callable[[torch.Tensor], torch.Tensor]) -> str:
-        class Scaled(nn.Module):
-            def __init__(self) -> None:
-                super().__init__()
-                self.inner = network()
-
-            def forward(self, x: torch.Tensor) -> torch.Tensor:
-                return scale(self.inner(x))
-
-        events: list[ProgressEvent] = []
-        fit(Scaled(), few(100), TrainOptions(epochs=1), events.append)
-        return events[0].message
-
-    assert first_message(lambda x: x * 100).startswith("warning: loss before training")
-    assert first_message(lambda x: x) == "epoch 1"
 
 
 def test_wrong_number_of_outputs_is_refused() -> None:

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import dataclasses
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+
+from edgeflow.data.dataset import Dataset, Split, prepare
+from edgeflow.data.options import DataOptions
+from edgeflow.data.preprocessing import Affine, Axis
+from edgeflow.data.sources import load
+from edgeflow.nets.layout import network_input
+from edgeflow.train.batches import (
+    batch_order,
+    plain_batch,
+    plain_batches,
+    source,
+    steps_per_epoch,
+    training_batch,
+)
+from edgeflow.train.options import TrainOptions
+
+
+@cache
+def digits() -> Dataset:
+    return load(DataOptions())
+
+
+def shaped(x: np.ndarray, affine: Affine) -> Dataset:
+    """Digits' classes on other samples."""
+    data = digits()
+    preprocessing = data.preprocessing.model_copy(update={"affine": affine})
+    labels = np.arange(len(x), dtype=np.int64) % 10
+    return dataclasses.replace(data, train=Split(x, labels), preprocessing=preprocessing)
+
+
+PER_CHANNEL = Affine(scale=(0.0039, 0.0173, 0.3), offset=(-0.5, 0.1, 2.0))
+PER_WIDTH = Affine(scale=(0.1, 0.2, 0.3, 0.4), offset=(-1.0,), axis=Axis.WIDTH)
+ONE = Affine(scale=(0.0123,), offset=(-0.7,))
+
+
+@pytest.mark.parametrize("affine", [PER_CHANNEL, PER_WIDTH, ONE])
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_without_augmentation_a_batch_is_what_prepare_gives(affine: Affine, kind: type) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (20, 5, 4, 3)).astype(kind) * kind(1)
+    data = shaped(x, affine)
+    prepared = network_input(prepare(data.preprocessing, x))
+    train = source(data, data.train)
+    assert torch.equal(plain_batch(train, np.arange(20)).x, prepared)
+    index = torch.tensor([3, 17, 0])
+    batch = training_batch(train, index, TrainOptions(), torch.Generator())
+    assert torch.equal(batch.x, prepared[index])
+    assert batch.x.is_contiguous(memory_format=torch.channels_last)
+    assert batch.targets.tolist() == [3, 7, 0]
+
+
+def test_the_data_are_neither_changed_nor_copied() -> None:
+    x = np.random.default_rng(0).integers(0, 256, (20, 5, 4, 3)).astype(np.float32)
+    data = shaped(x.copy(), PER_CHANNEL)
+    train = source(data, data.train)
+    training_batch(train, torch.arange(20), TrainOptions(), torch.Generator())
+    list(plain_batches(train))
+    assert train.split.x is data.train.x
+    assert np.array_equal(data.train.x, x)
+
+
+@pytest.mark.parametrize(
+    ("count", "size"), [(1, 32), (2, 32), (31, 32), (32, 32), (47, 32), (48, 32), (1000, 7)]
+)
+def test_every_sample_comes_once_unless_the_last_batch_is_small(count: int, size: int) -> None:
+    batches = list(batch_order(count, size, torch.Generator().manual_seed(0)))
+    assert len(batches) == steps_per_epoch(count, size)
+    seen = torch.cat(batches).tolist()
+    assert len(set(seen)) == len(seen)
+    assert count - len(seen) < size / 2
+
+
+def test_a_few_samples_are_spread_over_the_split() -> None:
+    data = digits()
+    (batch,) = plain_batches(source(data, data.train), 50)
+    assert len(batch) == 50
+    rows = np.arange(50) * len(data.train) // 50
+    assert batch.targets.tolist() == data.train.labels[rows].tolist()
