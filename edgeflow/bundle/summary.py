@@ -103,7 +103,7 @@ class RegionRow(_Value):
 
 
 class CheckRow(_Value):
-    """One check of the gate."""
+    """One check of the gate, or before training."""
 
     name: str
     passed: bool
@@ -166,6 +166,7 @@ class Summary(_Value):
     epochs: tuple[EpochRow, ...] = ()
     growth: tuple[GrowthRow, ...] = ()
     growth_stopped: str = ""
+    sanity: tuple[CheckRow, ...] = ()
     engine: str = "edgeflow"
     remark: str = ""
 

@@ -17,6 +17,7 @@ NARROW_COLUMNS = 100
 # Engine's words for the end of a stage; a room's own events never use them.
 _ENDINGS = ("done", "cached")
 _SHORT_NAMES: Mapping[str, str] = {
+    "learning_rate": "rate",
     "train_loss": "loss",
     "validation_accuracy": "accuracy",
     "validation_loss": "val. loss",
@@ -57,6 +58,18 @@ def describe_values(values: Mapping[str, float]) -> str:
     return "".join(f"  {text}" for text in texts)
 
 
+def describe_times(taken_seconds: float | None, left_seconds: float | None) -> str:
+    """Time taken and left, such as `0:12, 0:40 left`; what is not known stays out."""
+    taken = _clock(taken_seconds or 0.0)
+    return taken if not left_seconds else f"{taken}, {_clock(left_seconds)} left"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
 def _display(console: Console) -> Display:
     from rich.progress import (
         BarColumn,
@@ -64,10 +77,19 @@ def _display(console: Console) -> Display:
         ProgressColumn,
         SpinnerColumn,
         TextColumn,
-        TimeElapsedColumn,
     )
     from rich.progress import Progress as Display
+    from rich.progress import Task as Line
     from rich.table import Column
+    from rich.text import Text
+
+    class Times(ProgressColumn):
+        """Time taken, and where it can be told the time left."""
+
+        max_refresh = 0.5
+
+        def render(self, task: Line) -> Text:
+            return Text(describe_times(task.elapsed, task.time_remaining), style="cyan")
 
     whole, rest = Column(no_wrap=True, min_width=9), Column(no_wrap=True, ratio=1)
     # On a narrow terminal the words are worth more than the bar.
@@ -76,7 +98,7 @@ def _display(console: Console) -> Display:
         SpinnerColumn(finished_text="[green]✓[/]"),
         TextColumn("{task.description:<9}", table_column=whole),
         *(bar if console.width >= NARROW_COLUMNS else bar[1:]),
-        TimeElapsedColumn(),
+        Times(),
         TextColumn("{task.fields[message]}", markup=False, table_column=rest),
         console=console,
         expand=True,

@@ -21,7 +21,7 @@ from edgeflow.nets.layout import network_input
 from edgeflow.nets.network import NetworkSpec
 from edgeflow.progress import Progress, ProgressEvent, silent
 from edgeflow.train.determinism import deterministic
-from edgeflow.train.fit import STAGE, TrainedNetwork, fit
+from edgeflow.train.fit import STAGE, EpochRecord, TrainedNetwork, fit
 from edgeflow.train.objective import OBJECTIVES
 from edgeflow.train.options import TrainOptions
 
@@ -89,7 +89,13 @@ def grow(
     last = _train(network, dataset, train, steps, progress, checkpoints)
     trained = max(best.trained, last.trained, key=lambda t: t.validation_accuracy)
     end = replace(last.point, score=trained.validation_accuracy)
-    return Grown(network.spec, trained, (*(s.point for s in steps), end), stopped)
+    curve = (*(step.point for step in steps), end)
+    return Grown(network.spec, trained, curve, _history([*steps, last]), stopped)
+
+
+def _history(steps: Sequence[_Step]) -> tuple[EpochRecord, ...]:
+    records = [record for step in steps for record in step.trained.history]
+    return tuple(replace(record, epoch=i) for i, record in enumerate(records, start=1))
 
 
 def _reason_to_stop(steps: Sequence[_Step], options: GrowOptions, terms: Terms) -> Stopped | None:
@@ -181,7 +187,8 @@ def _train(
             message = f"epoch {epochs + event.done}, {network.action}"
             progress(replace(event, message=message, done=epochs + event.done, total=0))
 
-    trained = fit(network.module, dataset, options, tell)
+    checkpoint = None if checkpoints is None else checkpoints / f"training-{len(before)}"
+    trained = fit(network.module, dataset, options, tell, checkpoint=checkpoint)
     point = GrowthPoint(
         action=network.action,
         epochs=epochs + len(trained.history),

@@ -10,7 +10,7 @@ from edgeflow.grow.cost import CostOf, Count, DeviceCost, Limits
 from edgeflow.nets.network import NetworkSpec
 
 if TYPE_CHECKING:
-    from edgeflow.train.fit import TrainedNetwork
+    from edgeflow.train.fit import EpochRecord, TrainedNetwork
 
 
 class Stopped(StrEnum):
@@ -54,9 +54,13 @@ class GrowthPoint:
 
 @dataclass(frozen=True, eq=False)
 class Grown:
-    """The network that growth ended with, trained as [train] says, and how it got there."""
+    """The network that growth ended with, trained as [train] says, and how it got there.
+
+    `history` are the epochs of all trainings, numbered through.
+    """
 
     spec: NetworkSpec
     trained: TrainedNetwork
     curve: tuple[GrowthPoint, ...]
+    history: tuple[EpochRecord, ...]
     stopped: Stopped

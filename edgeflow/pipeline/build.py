@@ -20,6 +20,7 @@ from edgeflow.pipeline.store import Absent, Damaged, Entry, Outdated
 from edgeflow.progress import Progress, ProgressEvent, silent
 
 STAGES = "stages"
+UNFINISHED = "unfinished"
 EVENTS = "events.jsonl"
 BUNDLE = "bundle"
 REPORT = "report.html"
@@ -142,10 +143,13 @@ def _run_stage(
         _withdraw_results(stage, plan, run_dir)
         inputs = {name: entries[name].path for name in stage.reads}
 
+        unfinished = store.unfinished_path(run_dir / UNFINISHED, stage.name, key)
+
         def write_outputs(output: Path) -> None:
-            stage.run(StageContext(plan, inputs, output, tell))
+            stage.run(StageContext(plan, inputs, output, tell, unfinished))
 
         entries[stage.name] = store.produce(stages, stage.name, key, reads, write_outputs)
+    store.discard_unfinished(run_dir / UNFINISHED, stage.name)
     seconds = time.monotonic() - start
     tell(
         ProgressEvent(

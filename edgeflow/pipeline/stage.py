@@ -25,12 +25,17 @@ _SOURCE_ROOT = Path(edgeflow.__file__).parent
 
 @dataclass(frozen=True)
 class StageContext:
-    """What a stage may see: the plan, the outputs of the stages it reads, a fresh folder."""
+    """What a stage may see: the plan, the outputs of the stages it reads, a fresh folder.
+
+    `unfinished` is a place for work that a killed build goes on from: it is kept from build to
+    build under the stage's key until the stage is done, and is not there before the stage makes it.
+    """
 
     plan: Plan
     inputs: Mapping[str, Path]
     output: Path
     progress: Progress
+    unfinished: Path
 
     def find(self, name: str) -> Path:
         """The file of that name in the one input that has it."""

@@ -126,6 +126,24 @@ def produce(
     return Entry(stage, key, final, _digest(files))
 
 
+def unfinished_path(unfinished: Path, stage: str, key: str) -> Path:
+    """Where a stage keeps work to go on from; that of its other keys is removed."""
+    own = unfinished / stage / key
+    if own.parent.is_dir():
+        for path in own.parent.iterdir():
+            if path != own:
+                remove_folder(path)
+    return own
+
+
+def discard_unfinished(unfinished: Path, stage: str) -> None:
+    """Remove the work of a stage that is done, and the place of all such work with the last."""
+    if (unfinished / stage).is_dir():
+        shutil.rmtree(unfinished / stage)
+        if not any(unfinished.iterdir()):
+            unfinished.rmdir()
+
+
 def discard(path: Path) -> None:
     """Remove an entry that must not be used."""
     remove_folder(path)

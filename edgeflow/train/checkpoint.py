@@ -106,7 +106,7 @@ class Keeper:
 
     path: Path | None
     _waiting: Snapshot | None = None
-    _written: float = field(default_factory=time.monotonic)
+    _written: float = field(default_factory=lambda: time.monotonic())
     _cost_seconds: float = 0.0
 
     def offer(self, snapshot: Snapshot) -> None:

@@ -104,7 +104,8 @@ def _resume(state: TrainingState, path: Path, of: str, progress: Progress) -> bo
             return False
         restore(state, snapshot)
     except DamageError as damage:
-        path.unlink(missing_ok=True)
+        if path.is_file():
+            path.unlink()
         message = f"the checkpoint is not used: {damage}; training starts anew"
         progress(ProgressEvent(STAGE, message))
         return False

@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from edgeflow.cli.progress import _display, _Live
+from edgeflow.cli.progress import _display, _Live, describe_times
 from edgeflow.progress import ProgressEvent
 
 STAGES = ("data", "train", "quantize", "generate", "compile", "run", "gate", "report", "bundle")
@@ -28,3 +28,32 @@ def test_every_stage_has_one_line_with_its_whole_name(columns: int) -> None:
     assert [line.split()[1] for line in lines] == list(STAGES)
     assert all(len(line) <= columns for line in lines)
     assert all("24/40" in line and "fine-tuning" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("taken", "left", "told"),
+    [
+        (None, None, "0:00"),
+        (12.2, None, "0:12"),
+        (59.7, 0.0, "1:00"),
+        (12.2, 95.0, "0:12, 1:35 left"),
+        (3600.0, 7322.0, "1:00:00, 2:02:02 left"),
+    ],
+)
+def test_times_are_told_as_far_as_they_are_known(
+    taken: float | None, left: float | None, told: str
+) -> None:
+    assert describe_times(taken, left) == told
+
+
+def test_the_time_left_is_shown_once_epochs_have_passed() -> None:
+    seconds = iter(range(1000))
+    console = Console(file=io.StringIO(), force_terminal=True, width=140, color_system=None)
+    display = _display(console)
+    display.get_time = lambda: float(next(seconds))
+    live = _Live(display)
+    live(ProgressEvent("train", "started"))
+    for epoch in range(1, 5):
+        live(ProgressEvent("train", f"epoch {epoch}", epoch, 40))
+    console.print(display.get_renderable())
+    assert " left" in console.file.getvalue()

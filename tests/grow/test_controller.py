@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -16,6 +18,7 @@ from edgeflow.grow.options import CostUnit, GrowOptions
 from edgeflow.grow.record import Grown, Stopped, Terms
 from edgeflow.nets.network import NetworkSpec, build
 from edgeflow.nets.registry import specify
+from edgeflow.progress import ProgressEvent
 from edgeflow.train.options import TrainOptions
 
 TRAIN = TrainOptions(epochs=2)
@@ -66,6 +69,25 @@ def test_growth_is_bit_identical_for_equal_options(digits: Dataset) -> None:
     first, second = (grown(digits, QUICK, terms()) for _ in range(2))
     assert first.curve == second.curve
     states = first.trained.network.state_dict(), second.trained.network.state_dict()
+    assert all(torch.equal(a, b) for a, b in zip(*(s.values() for s in states), strict=True))
+
+
+def test_interrupted_growth_goes_on_to_the_same_network(digits: Dataset, tmp_path: Path) -> None:
+    class KilledError(Exception):
+        pass
+
+    def kill(event: ProgressEvent) -> None:
+        if event.message.startswith("epoch 3"):
+            raise KilledError
+
+    spec, told = specify("seed", (8, 8, 1), 10), []
+    with pytest.raises(KilledError):
+        grow(spec, digits, QUICK, TRAIN, terms(), kill, checkpoints=tmp_path)
+    resumed = grow(spec, digits, QUICK, TRAIN, terms(), told.append, checkpoints=tmp_path)
+    whole = grown(digits, QUICK, terms())
+    assert not any(event.message.startswith("epoch 2") for event in told)
+    assert (resumed.curve, resumed.history) == (whole.curve, whole.history)
+    states = resumed.trained.network.state_dict(), whole.trained.network.state_dict()
     assert all(torch.equal(a, b) for a, b in zip(*(s.values() for s in states), strict=True))
 
 

@@ -43,9 +43,9 @@ def imported(folder: Path, scale: float, zero_point: int, x: np.ndarray, **optio
     plan = make_plan(from_values(sections, "test"))
     for name in ("data", "import"):
         (folder / name).mkdir()
-    data.run(StageContext(plan, {}, folder / "data", silent))
+    data.run(StageContext(plan, {}, folder / "data", silent, folder / "unfinished"))
     inputs = {"data": folder / "data"}
-    import_integer.run(StageContext(plan, inputs, folder / "import", silent))
+    import_integer.run(StageContext(plan, inputs, folder / "import", silent, folder / "unfinished"))
     return plan
 
 

@@ -12,12 +12,12 @@ from torch import nn
 from edgeflow.data.dataset import Dataset, Split, prepare
 from edgeflow.data.options import DataOptions
 from edgeflow.data.sources import load
-from edgeflow.errors import ModelError, TrainingError
+from edgeflow.errors import ExitCode, MissingToolError, ModelError, TrainingError
 from edgeflow.nets.registry import build
 from edgeflow.progress import ProgressEvent
 from edgeflow.train.evaluate import accuracy
 from edgeflow.train.fit import TrainedNetwork, fit
-from edgeflow.train.options import Augmentation, Schedule, TrainOptions
+from edgeflow.train.options import Augmentation, ComputeDevice, Schedule, TrainOptions
 
 
 @cache
@@ -126,6 +126,47 @@ def test_test_part_is_never_looked_at() -> None:
     spoilt = dataclasses.replace(data, test=Split(data.test.x[:1], data.test.y[:1]))
     options = TrainOptions(epochs=1)
     assert same(fit(network(), data, options), fit(network(), spoilt, options))
+
+
+def test_training_stops_after_epochs_that_bring_nothing() -> None:
+    options = TrainOptions(epochs=30, patience=3, schedule=Schedule.COSINE)
+    result = fit(network(), few(200), options)
+    assert len(result.history) == result.best_epoch + 3 < 30
+    whole = fit(network(), few(200), options.model_copy(update={"patience": 0}))
+    assert len(whole.history) == 30
+    assert whole.history[: len(result.history)] == result.history
+
+
+def test_mixed_batches_train_and_validate() -> None:
+    options = {"epochs": 8, "augmentation": ["shift", "mixup"], "mixup_alpha": 0.5}
+    result = fit(network(), few(400), TrainOptions.model_validate(options))
+    assert result.validation_accuracy > 0.8
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_is_absent_is_a_missing_tool() -> None:
+    with pytest.raises(MissingToolError, match="needs an NVIDIA GPU") as caught:
+        fit(network(), few(100), TrainOptions(device=ComputeDevice.CUDA))
+    assert caught.value.exit_code == ExitCode.MISSING_TOOL
+
+
+def test_mixed_precision_without_a_gpu_is_refused() -> None:
+    with pytest.raises(ValidationError, match="mixed_precision"):
+        TrainOptions(mixed_precision=True)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("mixed_precision", [False, True])
+def test_a_gpu_trains_to_reproducible_weights_on_the_cpu(mixed_precision: bool) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no NVIDIA GPU, or a torch without CUDA")
+    options = TrainOptions(
+        epochs=10, device=ComputeDevice.CUDA, mixed_precision=mixed_precision, ema=0.9
+    )
+    result = fit(network(), few(1000), options)
+    assert result.validation_accuracy > 0.9
+    assert {value.device.type for value in result.network.state_dict().values()} == {"cpu"}
+    assert same(result, fit(network(), few(1000), options))
 
 
 @pytest.mark.parametrize("count", [2, 31, 33, 64])

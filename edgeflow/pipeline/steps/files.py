@@ -14,6 +14,7 @@ from edgeflow.pipeline.storage import json_bytes
 
 MODEL = "model.tflite"
 FLOAT_ACCURACIES = "float.json"
+SANITY = "sanity.json"
 QUANTIZED_ACCURACIES = "quantization.json"
 GROWTH = "growth.json"
 

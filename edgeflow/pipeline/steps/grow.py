@@ -9,30 +9,47 @@ from edgeflow.pipeline.network_cost import Deployment, counted_cost, estimated_c
 from edgeflow.pipeline.stage import StageContext
 from edgeflow.pipeline.steps.data import read_dataset
 from edgeflow.pipeline.steps.files import GROWTH, write_document
-from edgeflow.pipeline.steps.recorder import EpochRecorder
-from edgeflow.pipeline.steps.train import WEIGHTS, write_accuracies, write_spec
+from edgeflow.pipeline.steps.train import (
+    WEIGHTS,
+    check_sanity,
+    write_accuracies,
+    write_spec,
+)
 from edgeflow.progress import ProgressEvent
 
 if TYPE_CHECKING:
     from edgeflow.grow.record import Grown, Terms
 
+EXAMINED = "small"
+
 
 def run(context: StageContext) -> None:
     """Write the grown network, its weights and accuracies, and how it grew."""
     from edgeflow.grow.controller import grow
+    from edgeflow.nets import network as networks
     from edgeflow.nets.registry import specify
     from edgeflow.train import weights
 
     config = context.plan.config
     dataset = read_dataset(context.inputs["data"])
     spec = specify(config.build.model, dataset.input_shape_hwc, dataset.outputs)
-    record = EpochRecorder("training", context.progress)
-    grown = grow(spec, dataset, config.grow, config.train, _terms(context), record)
+    # The first network is too small to learn much; the data are examined with one that is not.
+    examined = specify(EXAMINED, dataset.input_shape_hwc, dataset.outputs)
+    check_sanity(context, networks.build(examined, config.train.seed), dataset)
+    grown = grow(
+        spec,
+        dataset,
+        config.grow,
+        config.train,
+        _terms(context),
+        context.progress,
+        checkpoints=context.unfinished,
+    )
     context.progress(ProgressEvent("train", f"growth ended: {grown.stopped}"))
     weights.save(grown.trained, context.output / WEIGHTS)
     write_spec(grown.spec, context.output)
     write_document(context.output / GROWTH, _growth(grown))
-    write_accuracies(context, grown.trained, dataset, record)
+    write_accuracies(context, grown.trained, dataset, grown.history)
 
 
 def _terms(context: StageContext) -> Terms:

@@ -38,6 +38,7 @@ from edgeflow.pipeline.steps.files import (
     GROWTH,
     MODEL,
     QUANTIZED_ACCURACIES,
+    SANITY,
     read_arrays,
     read_document,
 )
@@ -110,6 +111,7 @@ def summarize(context: StageContext) -> Summary:
         ),
         epochs=tuple(EpochRow.model_validate(row) for row in _epochs(context)),
         **_growth(context),
+        sanity=tuple(CheckRow.model_validate(row) for row in _sanity(context)),
         engine=found.engine.value,
         remark=ENGINES[found.engine].remark,
     )
@@ -318,3 +320,9 @@ def _epochs(context: StageContext) -> Iterable[dict[str, Any]]:
     for stage, name in (("train", FLOAT_ACCURACIES), ("quantize", QUANTIZED_ACCURACIES)):
         if stage in context.inputs:
             yield from read_document(context.inputs[stage] / name)["epochs"]
+
+
+def _sanity(context: StageContext) -> Iterable[dict[str, Any]]:
+    """What was checked before training, where something was."""
+    found = context.inputs["train"] / SANITY if "train" in context.inputs else None
+    return read_document(found) if found is not None and found.is_file() else ()

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeflow.data.dataset import Dataset, Split, prepare
 from edgeflow.pipeline.stage import StageContext
 from edgeflow.pipeline.steps.data import read_dataset
-from edgeflow.pipeline.steps.files import FLOAT_ACCURACIES, write_document
+from edgeflow.pipeline.steps.files import FLOAT_ACCURACIES, SANITY, write_document
 from edgeflow.pipeline.steps.network import float_network
-from edgeflow.pipeline.steps.recorder import EpochRecorder
 from edgeflow.progress import ProgressEvent
 
 if TYPE_CHECKING:
     from torch import nn
 
     from edgeflow.nets.network import NetworkSpec
-    from edgeflow.train.fit import TrainedNetwork
+    from edgeflow.train.fit import EpochRecord, TrainedNetwork
 
 WEIGHTS = "weights.safetensors"
 SPEC = "network.json"
+CHECKPOINT = "checkpoint"
 
 
 def run(context: StageContext) -> None:
@@ -29,19 +30,28 @@ def run(context: StageContext) -> None:
     from edgeflow.train.fit import fit
 
     dataset = read_dataset(context.inputs["data"])
-    record = EpochRecorder("training", context.progress)
     network = float_network(context, dataset)
     if network.pretrained:
         context.progress(ProgressEvent("train", "the network comes with its weights"))
         trained = _as_it_is(network.module, dataset)
     else:
-        trained = fit(network.module, dataset, context.plan.config.train, record)
+        check_sanity(context, network.module, dataset)
+        trained = fit(
+            network.module,
+            dataset,
+            context.plan.config.train,
+            context.progress,
+            checkpoint=context.unfinished / CHECKPOINT,
+        )
     weights.save(trained, context.output / WEIGHTS)
-    write_accuracies(context, trained, dataset, record)
+    write_accuracies(context, trained, dataset, trained.history)
 
 
 def write_accuracies(
-    context: StageContext, trained: TrainedNetwork, dataset: Dataset, record: EpochRecorder
+    context: StageContext,
+    trained: TrainedNetwork,
+    dataset: Dataset,
+    history: Sequence[EpochRecord],
 ) -> None:
     """Write what the network reaches on the validation and test parts, and its epochs."""
     write_document(
@@ -52,7 +62,15 @@ def write_accuracies(
             "validation_images": len(dataset.validation),
             "test": _accuracy(trained.network, dataset, dataset.test),
             "test_images": len(dataset.test),
-            "epochs": record.rows,
+            "epochs": [
+                {
+                    "stage": "training",
+                    "epoch": epoch.epoch,
+                    "loss": epoch.train_loss,
+                    "accuracy": epoch.validation_accuracy,
+                }
+                for epoch in history
+            ],
         },
     )
 
@@ -60,6 +78,37 @@ def write_accuracies(
 def write_spec(spec: NetworkSpec, folder: Path) -> None:
     """Write a network that is another than the plan's, beside its weights: grown or pruned."""
     (folder / SPEC).write_bytes(spec.model_dump_json(indent=1).encode())
+
+
+def check_sanity(context: StageContext, network: nn.Module, dataset: Dataset) -> None:
+    """Write and tell what the sanity checks find; TrainingError where training is in vain."""
+    from edgeflow.train import sanity
+
+    if not context.plan.config.train.sanity_checks:
+        return
+    findings = sanity.examine(network, dataset, context.plan.config.train)
+    for finding in findings:
+        if not finding.passed:
+            told = (
+                f"sanity: {finding.check.value}: {finding.message}; likely cause: {finding.cause}"
+            )
+            context.progress(ProgressEvent("train", told))
+    sanity.require(findings)
+    passed = [finding for finding in findings if finding.passed]
+    told = f"sanity: {len(passed)} of {len(findings)} checks passed"
+    context.progress(ProgressEvent("train", told))
+    write_document(
+        context.output / SANITY,
+        [
+            {
+                "name": finding.check.value,
+                "passed": finding.passed,
+                "detail": finding.message
+                + (f" (likely cause: {finding.cause})" if finding.cause else ""),
+            }
+            for finding in findings
+        ],
+    )
 
 
 def read_network(context: StageContext, dataset: Dataset) -> nn.Module:
