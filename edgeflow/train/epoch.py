@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from edgeflow.errors import TrainingError
 from edgeflow.progress import Progress, epoch_part
@@ -40,8 +41,11 @@ def train_epoch(
         rate = set_rate(state.optimizer, options, state.step, options.epochs * batches)
         batch = training_batch(train, index, options, state.generator)
         with autocast(options):
-            outputs = state.network(batch.x)
-            loss = train.objective.loss(outputs, batch.targets, options.label_smoothing)
+            loss = state.guidance.of_batch(
+                state.network,
+                batch.x,
+                partial(_target_loss, train, batch.targets, options.label_smoothing),
+            )
         value = loss.item()
         if not math.isfinite(value):
             raise diverged(epoch, number, value, total / seen if seen else math.nan, rate)
@@ -70,6 +74,10 @@ def validate(network: nn.Module, validation: Source) -> tuple[float, float]:
     outputs, targets = (torch.cat(parts) for parts in zip(*batches, strict=True))
     loss = validation.objective.loss(outputs, targets, 0.0).item()
     return loss, validation.objective.score(outputs, targets)
+
+
+def _target_loss(train: Source, targets: Tensor, smoothing: float, outputs: Tensor) -> Tensor:
+    return train.objective.loss(outputs, targets, smoothing)
 
 
 def set_rate(

@@ -20,6 +20,7 @@ from edgeflow.train.checkpoint import DamageError, Keeper
 from edgeflow.train.determinism import deterministic
 from edgeflow.train.device import compute_device, gradient_scaler
 from edgeflow.train.epoch import STAGE, diverged, train_epoch, validate
+from edgeflow.train.guidance import BY_TARGETS, Guidance, on_device
 from edgeflow.train.options import TrainOptions
 from edgeflow.train.schedule import learning_rate
 from edgeflow.train.state import (
@@ -53,11 +54,12 @@ def fit(
     options: TrainOptions,
     progress: Progress = silent,
     *,
+    guidance: Guidance = BY_TARGETS,
     checkpoint: Path | None = None,
 ) -> TrainedNetwork:
     """Train a copy of `network` for the data's task with AdamW; progress after and in each epoch.
 
-    The epoch with the highest validation score is kept (then lowest loss, then earliest); the test
+    `guidance` may add a teacher to the targets. The epoch with the highest validation score is kept (then lowest loss, then earliest); the test
     part is never looked at. With a `checkpoint`, a training that was interrupted goes on from that
     file, and gives the same result bit for bit. Raises TrainingError when the loss stops being
     finite, ModelError when the network does not suit the data, MissingToolError without the device,
@@ -68,10 +70,10 @@ def fit(
     validation = source(dataset, dataset.validation, device)
     with deterministic(options.seed, options.threads, device) as generator:
         _check_outputs(network, dataset)
-        of = "" if checkpoint is None else identity(network, dataset, options)
-        state = _start(network, options, generator, device)
+        of = "" if checkpoint is None else identity(network, guidance, dataset, options)
+        state = _start(network, guidance, options, generator, device)
         if checkpoint is not None and not _resume(state, checkpoint, of, progress):
-            state = _start(network, options, generator, device)
+            state = _start(network, guidance, options, generator, device)
         _run(state, train, validation, options, progress, Keeper(checkpoint), of)
     assert state.best is not None
     kept = copy.deepcopy(network)
@@ -81,14 +83,22 @@ def fit(
 
 
 def _start(
-    network: nn.Module, options: TrainOptions, generator: torch.Generator, device: torch.device
+    network: nn.Module,
+    guidance: Guidance,
+    options: TrainOptions,
+    generator: torch.Generator,
+    device: torch.device,
 ) -> TrainingState:
     trained = for_convolutions(copy.deepcopy(network).to(device))
+    guided = on_device(guidance, device)
     optimizer = torch.optim.AdamW(
-        trained.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
+        [*trained.parameters(), *guided.companion.parameters()],
+        lr=options.learning_rate,
+        weight_decay=options.weight_decay,
     )
     return TrainingState(
         network=trained,
+        guidance=guided,
         average=copy.deepcopy(trained) if options.ema else None,
         optimizer=optimizer,
         scaler=gradient_scaler(options),

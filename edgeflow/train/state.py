@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from edgeflow import __version__
 from edgeflow.data.dataset import Dataset
 from edgeflow.train.checkpoint import DamageError, Snapshot
+from edgeflow.train.guidance import Guidance
 from edgeflow.train.options import TrainOptions
 
 
@@ -45,6 +46,7 @@ class TrainingState:
     """
 
     network: nn.Module
+    guidance: Guidance
     average: nn.Module | None
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
@@ -64,7 +66,9 @@ def weights_of(network: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
 
 
-def identity(network: nn.Module, dataset: Dataset, options: TrainOptions) -> str:
+def identity(
+    network: nn.Module, guidance: Guidance, dataset: Dataset, options: TrainOptions
+) -> str:
     """Sha256 (hex) over everything that decides what a training gives."""
     digest = hashlib.sha256()
     for text in (
@@ -74,9 +78,14 @@ def identity(network: nn.Module, dataset: Dataset, options: TrainOptions) -> str
         dataset.preprocessing.model_dump_json(),
         dataset.task,
         repr(network),
+        guidance.name,
+        repr(guidance.teachers),
+        repr(guidance.companion),
     ):
         digest.update(f"{len(text)}:{text}".encode())
-    arrays = [value.detach().cpu().contiguous().numpy() for value in network.state_dict().values()]
+    modules = (network, guidance.teachers, guidance.companion)
+    values = [value for module in modules for value in module.state_dict().values()]
+    arrays = [value.detach().cpu().contiguous().numpy() for value in values]
     for split in (dataset.train, dataset.validation):
         arrays += [split.x] if split.y is None else [split.x, split.y]
     for array in arrays:
@@ -88,6 +97,7 @@ def identity(network: nn.Module, dataset: Dataset, options: TrainOptions) -> str
 def capture(state: TrainingState, of: str) -> Snapshot:
     """A copy of the state; `of` is the training's identity."""
     tensors = dict(_prefixed("network", weights_of(state.network)))
+    tensors |= _prefixed("companion", weights_of(state.guidance.companion))
     if state.average is not None:
         tensors |= _prefixed("average", weights_of(state.average))
     for index, moments in state.optimizer.state_dict()["state"].items():
@@ -116,6 +126,7 @@ def restore(state: TrainingState, snapshot: Snapshot) -> None:
     tensors, document = snapshot.tensors, snapshot.document
     try:
         state.network.load_state_dict(_below("network", tensors))
+        state.guidance.companion.load_state_dict(_below("companion", tensors))
         if state.average is not None:
             state.average.load_state_dict(_below("average", tensors))
         _restore_moments(state.optimizer, tensors)
