@@ -40,9 +40,7 @@ def distillation_loss(
 def by_logits(teacher: nn.Module, *, temperature: float, soft_weight: float) -> Guidance:
     """Train towards the logits that `teacher` gives for each batch, augmented as the student's."""
 
-    def loss(
-        network: nn.Module, teachers: nn.Module, companion: nn.Module, batch: Batch
-    ) -> Tensor:
+    def loss(network: nn.Module, teachers: nn.Module, companion: nn.Module, batch: Batch) -> Tensor:
         outputs = network(batch.x)
         with torch.no_grad():
             taught = teachers(batch.x)

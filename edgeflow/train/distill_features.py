@@ -102,9 +102,7 @@ def by_features(
         torch.manual_seed(seed)
         adapters = nn.ModuleList(adapter(students[i], teachings[j]) for i, j in pairs)
 
-    def loss(
-        network: nn.Module, teachers: nn.Module, companion: nn.Module, batch: Batch
-    ) -> Tensor:
+    def loss(network: nn.Module, teachers: nn.Module, companion: nn.Module, batch: Batch) -> Tensor:
         found = cell_maps(network, batch.x)
         with torch.no_grad():
             taught = cell_maps(teachers, batch.x)

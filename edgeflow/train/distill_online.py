@@ -12,11 +12,8 @@ answers; the paper's take turns.
 
 from __future__ import annotations
 
-import copy
-
 from torch import Tensor, nn
 
-from edgeflow.train.batches import for_convolutions
 from edgeflow.train.distill import soft_loss
 from edgeflow.train.guidance import Batch, Guidance, TargetLoss
 
@@ -33,13 +30,11 @@ def mutual_loss(
 def by_peer(peer: nn.Module, *, temperature: float, soft_weight: float) -> Guidance:
     """Train together with `peer`, an untrained network of any kind, which teaches as it learns."""
 
-    def loss(
-        network: nn.Module, teachers: nn.Module, companion: nn.Module, batch: Batch
-    ) -> Tensor:
+    def loss(network: nn.Module, teachers: nn.Module, companion: nn.Module, batch: Batch) -> Tensor:
         answers = network(batch.x), companion(batch.x)
         return mutual_loss(
             *answers, batch.by_targets, temperature=temperature, soft_weight=soft_weight
         )
 
     name = f"online, T {temperature!r}, w {soft_weight!r}"
-    return Guidance(name, loss, companion=for_convolutions(copy.deepcopy(peer)))
+    return Guidance(name, loss, companion=peer)

@@ -59,11 +59,12 @@ def fit(
 ) -> TrainedNetwork:
     """Train a copy of `network` for the data's task with AdamW; progress after and in each epoch.
 
-    `guidance` may add a teacher to the targets. The epoch with the highest validation score is kept (then lowest loss, then earliest); the test
-    part is never looked at. With a `checkpoint`, a training that was interrupted goes on from that
-    file, and gives the same result bit for bit. Raises TrainingError when the loss stops being
-    finite, ModelError when the network does not suit the data, MissingToolError without the device,
-    StorageError when the checkpoint cannot be written.
+    `guidance` may add a teacher to the targets. The epoch with the highest validation score is kept
+    (then lowest loss, then earliest); the test part is never looked at. With a `checkpoint`, a
+    training that was interrupted goes on from that file, and gives the same result bit for bit.
+    Raises TrainingError when the loss stops being finite, ModelError when the network does not suit
+    the data, MissingToolError without the device, StorageError when the checkpoint cannot be
+    written.
     """
     device = compute_device(options)
     train = source(dataset, dataset.train, device)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from edgeflow.train.batches import for_convolutions
+
 TargetLoss = Callable[[Tensor], Tensor]
 
 
@@ -49,8 +51,8 @@ def on_device(guidance: Guidance, device: torch.device) -> Guidance:
     return Guidance(
         guidance.name,
         guidance.loss,
-        copy.deepcopy(guidance.teachers).to(device).eval().requires_grad_(False),
-        copy.deepcopy(guidance.companion).to(device).train(),
+        for_convolutions(copy.deepcopy(guidance.teachers).to(device)).eval(),
+        for_convolutions(copy.deepcopy(guidance.companion).to(device)).train(),
     )
 
 

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from edgeflow.data.dataset import Dataset
 from edgeflow.progress import Progress, ProgressEvent, silent
 from edgeflow.train.fit import TrainedNetwork, fit
-from edgeflow.train.guidance import BY_TARGETS, Guidance, TargetLoss
+from edgeflow.train.guidance import BY_TARGETS, Batch, Guidance
 from edgeflow.train.options import Schedule, TrainOptions
 
 Prune = Callable[[nn.Module], nn.Module]
@@ -49,7 +49,7 @@ def fine_tune(
     """Train what `prune` leaves of the trained network, at a tenth of the rate that falls to 0."""
     rate = FINE_TUNING_RATE * dense.options.learning_rate
     options = dense.options.model_copy(update={"learning_rate": rate, "schedule": Schedule.COSINE})
-    return fit(prune(dense.trained), dense.dataset, options, progress, guidance)
+    return fit(prune(dense.trained), dense.dataset, options, progress, guidance=guidance)
 
 
 def rewind_learning_rate(
@@ -59,7 +59,7 @@ def rewind_learning_rate(
     guidance: Guidance = BY_TARGETS,
 ) -> TrainedNetwork:
     """Train what `prune` leaves of the trained network over the whole schedule."""
-    return fit(prune(dense.trained), dense.dataset, dense.options, progress, guidance)
+    return fit(prune(dense.trained), dense.dataset, dense.options, progress, guidance=guidance)
 
 
 def rewind_weights(
@@ -71,7 +71,7 @@ def rewind_weights(
 ) -> TrainedNetwork:
     """Train what `prune` leaves of the network after `epochs`, over the whole schedule."""
     early = after_epochs(dense, epochs)
-    return fit(prune(early), dense.dataset, dense.options, progress, guidance)
+    return fit(prune(early), dense.dataset, dense.options, progress, guidance=guidance)
 
 
 def after_epochs(dense: DenseTraining, epochs: int) -> nn.Module:
@@ -83,16 +83,17 @@ def after_epochs(dense: DenseTraining, epochs: int) -> nn.Module:
         return dense.untrained
     networks: list[nn.Module] = []
 
-    def loss(network: nn.Module, companion: nn.Module, x: Tensor, by_targets: TargetLoss) -> Tensor:
+    def loss(network: nn.Module, teachers: nn.Module, companion: nn.Module, batch: Batch) -> Tensor:
         networks[:] = [network]
-        return by_targets(network(x))
+        return batch.by_targets(network(batch.x))
 
     def stop(event: ProgressEvent) -> None:
         if event.done == epochs and event.message == f"epoch {epochs}":
             raise _ReachedError
 
+    spy = Guidance("targets", loss)
     try:
-        fit(dense.untrained, dense.dataset, dense.options, stop, Guidance(loss))
+        fit(dense.untrained, dense.dataset, dense.options, stop, guidance=spy)
     except _ReachedError:
         return copy.deepcopy(networks[0])
     raise AssertionError("a training has more epochs than those that are rewound to")
