@@ -96,7 +96,7 @@ def _check_part(name: str, part: str, split: Split, classes: int) -> None:
             hint="give exactly one integer label for each sample",
         )
     if y is not None:
-        _check_labels(name, part, y, classes)
+        _check_labels(name, part, split.labels, classes)
     if x.dtype == np.float32:
         bad = np.flatnonzero(~np.isfinite(x).all(axis=(1, 2, 3)))
         if bad.size:

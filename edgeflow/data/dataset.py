@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,23 +25,34 @@ LABELS_HINT = (
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Samples `x` [N, height, width, channels], uint8 or float32, unscaled; labels `y` int64 [N].
+    """Samples `x` [N, height, width, channels], uint8 or float32, unscaled, and their answers.
 
-    `y` is None where the data comes without labels.
+    `y` holds labels int64 [N] (classification: the class; anomaly: 0 normal, 1 anomalous) or, for
+    regression, quantities float32 [N, outputs], standardized. It is None where the data comes
+    without labels, and in the training and validation parts of anomaly detection.
     """
 
     x: NDArray[Any]
-    y: NDArray[np.int64] | None
+    y: NDArray[np.int64] | NDArray[np.float32] | None
 
     def __len__(self) -> int:
         return len(self.x)
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """`y`, for what cannot do without. Raises DataError where there are none."""
+        """`y` of classes or marks, for what cannot do without. Raises DataError without them."""
         if self.y is None:
             raise DataError("these samples have no labels", hint=LABELS_HINT)
-        return self.y
+        labels: NDArray[np.int64] = self.y.astype(np.int64, casting="safe", copy=False)
+        return labels
+
+    @property
+    def quantities(self) -> NDArray[np.float32]:
+        """`y` of regression [N, outputs]. Raises DataError where there are none."""
+        if self.y is None:
+            raise DataError("these samples have no target values", hint=LABELS_HINT)
+        quantities: NDArray[np.float32] = self.y.astype(np.float32, copy=False)
+        return quantities
 
     def select(self, index: NDArray[np.int64] | NDArray[np.bool_]) -> Split:
         """The samples at these positions, or where a mask holds."""
@@ -74,7 +86,11 @@ class Dataset:
     @property
     def outputs(self) -> int:
         """How many outputs a network for this data has."""
-        return len(self.classes)
+        if self.task is Task.CLASSIFICATION:
+            return len(self.classes)
+        if self.task is Task.ANOMALY:
+            return math.prod(self.input_shape_hwc)
+        return self.train.quantities.shape[1]
 
 
 def content_hash(
