@@ -48,11 +48,12 @@ def propose(
     squares = torch.zeros(())
     rows = 0
     for batch in at.batches():
-        previous = at.linear_inputs(batch)
+        previous = at.previous(batch)
+        read = at.carried_linearly(previous)
         flat = previous.transpose(0, 1).flatten(1)
         squares, rows = squares + flat @ flat.T, rows + flat.shape[1]
         found = [
-            correlation(layer, previous, reading.desired)
+            correlation(layer, read, reading.desired)
             for layer, reading in zip(at.consumers, batch.readings, strict=True)
         ]
         linear = [a + b for a, b in zip(linear, found, strict=True)] if linear else found

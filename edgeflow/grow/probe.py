@@ -105,15 +105,15 @@ class Probe:
         weight = incoming.reshape(-1, *layer.weight.shape[1:])
         return functional.conv2d(x, weight, None, layer.stride, layer.padding)
 
-    def linear_inputs(self, batch: Batch) -> Tensor:
-        """The producer's unfolded input and a one, as the consumers would read them linearly.
-
-        [N, features + 1, H', W'].
-        """
+    def previous(self, batch: Batch) -> Tensor:
+        """B_prev, the producer's unfolded input and a one: [N, features + 1, H, W]."""
         layer, x = self.producer, batch.producer_inputs
         unfolded = x if isinstance(layer, nn.Linear) else unfolded_inputs(layer, x)
-        ones = torch.ones_like(unfolded[:, :1])
-        return carried_linearly(self.network, self.wires, torch.cat([unfolded, ones], dim=1))
+        return torch.cat([unfolded, torch.ones_like(unfolded[:, :1])], dim=1)
+
+    def carried_linearly(self, previous: Tensor) -> Tensor:
+        """B_prev [N, features + 1, H, W] as the consumers would read it without activations."""
+        return carried_linearly(self.network, self.wires, previous)
 
 
 def probe(

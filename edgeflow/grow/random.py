@@ -40,7 +40,7 @@ def propose(
 
 def _outgoing_sizes(at: Probe, count: int) -> list[tuple[int, int, int, int]]:
     batch = next(at.batches())
-    height, width = at.linear_inputs(batch).shape[2:]
+    height, width = at.carried_linearly(at.previous(batch)).shape[2:]
     return [
         (layer.weight.shape[0], count, height, width)
         if isinstance(layer, torch.nn.Linear)

@@ -57,8 +57,8 @@ def propose(
     """
     at = probe(spec, network, site, x, targets, objective)
     change, change_gain = best_change(at)
-    linear, moments, bottleneck, positions = _bottleneck(at, change)
-    directions, fixable = _directions(at, linear, moments, positions, count)
+    linear, moments, bottleneck, positions = measured_bottleneck(at, change)
+    directions, fixable = directions_of(linear, moments, positions, count)
     extra = {"bottleneck": bottleneck, "fixable": fixable}
     return proposal(at, directions, count, change, change_gain, extra)
 
@@ -101,7 +101,7 @@ def residual_desired(at: Probe, batch: Batch, change: Change) -> list[Tensor]:
     return found
 
 
-def _bottleneck(at: Probe, change: Change) -> tuple[tuple[Tensor, ...], Tensor, float, int]:
+def measured_bottleneck(at: Probe, change: Change) -> tuple[tuple[Tensor, ...], Tensor, float, int]:
     """N of each consumer [outputs, features + 1, height, width], S_prev, E|V_perp|^2, positions.
 
     N is a sum over positions and a mean over samples, S_prev a mean over both.
@@ -109,13 +109,14 @@ def _bottleneck(at: Probe, change: Change) -> tuple[tuple[Tensor, ...], Tensor, 
     linear: list[Tensor] = []
     moments, bottleneck, positions = torch.zeros(()), 0.0, 0
     for batch in at.batches():
-        previous = at.linear_inputs(batch)
-        positions = previous[0, 0].numel()
+        previous = at.previous(batch)
+        read = at.carried_linearly(previous)
+        positions = read[0, 0].numel()
         rows = previous.permute(0, 2, 3, 1).flatten(0, 2)
-        moments = moments + rows.T @ rows
+        moments = moments + rows.T @ rows / previous[0, 0].numel()
         rests = residual_desired(at, batch, change)
         found = [
-            correlation(layer, previous, rest)
+            correlation(layer, read, rest)
             for layer, rest in zip(at.consumers, rests, strict=True)
         ]
         linear = [a + b for a, b in zip(linear, found, strict=True)] if linear else found
@@ -129,9 +130,10 @@ def _bottleneck(at: Probe, change: Change) -> tuple[tuple[Tensor, ...], Tensor, 
     )
 
 
-def _directions(
-    at: Probe, linear: tuple[Tensor, ...], moments: Tensor, positions: int, count: int
+def directions_of(
+    linear: tuple[Tensor, ...], moments: Tensor, positions: int, count: int
 ) -> tuple[Directions, float]:
+    """alpha_k and omega_k, and the part of the bottleneck that they fix as linear neurons."""
     root = inverse_root(moments)
     u, values, vh = torch.linalg.svd(root.T @ flattened(linear), full_matrices=False)
     kept = min(count, len(values))

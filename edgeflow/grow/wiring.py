@@ -80,7 +80,8 @@ def _inner(spec: NetworkSpec, index: int) -> Wiring | None:
         second = Consumer(at + "second", at + "second_norm")
         return Wiring(at + "first", at + "first_norm", torch.relu, (second,))
     if isinstance(cell, specs.InvertedResidual):
-        if not expands(cell, spec.shapes()[index][2]) or cell.squeeze_excite:
+        inputs = spec.shapes()[index][2]
+        if not _expands_when_grown(cell, inputs, Width.INNER) or cell.squeeze_excite:
             return None
         return Wiring(
             at + "expand.0",
@@ -99,9 +100,14 @@ def inner_channels(cell: specs.InvertedResidual, inputs: int) -> int:
     return cell.inner_channels or inputs * cell.expansion
 
 
-def expands(cell: specs.InvertedResidual, inputs: int) -> bool:
-    """Whether the cell has its first 1x1 convolution."""
-    return cell.expansion > 1 or inner_channels(cell, inputs) != inputs
+def _expands_when_grown(cell: specs.InvertedResidual, inputs: int, width: Width) -> bool:
+    """Whether the cell has its first 1x1 convolution, and has it however far one width grows.
+
+    At `expansion` 1 there is none where inputs and inner channels are as many.
+    """
+    inner = inner_channels(cell, inputs)
+    apart = inner > inputs if width is Width.INNER else inputs > inner
+    return cell.expansion > 1 or apart
 
 
 def _producer(spec: NetworkSpec, index: int) -> tuple[str, str, Callable[[Tensor], Tensor]] | None:
@@ -150,7 +156,9 @@ def _consumers(cell: specs.CellSpec, inputs: int, at: str) -> tuple[Consumer, ..
         return (Consumer(at + "linear", None),)
     if isinstance(cell, specs.Residual):
         return Consumer(at + "first", at + "first_norm"), Consumer(at + "shortcut", None)
-    if isinstance(cell, specs.InvertedResidual) and expands(cell, inputs):
+    if isinstance(cell, specs.InvertedResidual):
+        if not _expands_when_grown(cell, inputs, Width.OUTPUT):
+            return ()
         return (Consumer(at + "expand.0", at + "expand.1"),)
     return ()
 
