@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from edgeflow.grow.probe import correlation, probe
-from edgeflow.grow.proposal import Directions, Proposal, proposal
+from edgeflow.grow.proposal import Directions, Proposal, better_signs, proposal
 from edgeflow.grow.sites import Site
 from edgeflow.grow.tiny import flattened, unflattened
 from edgeflow.nets.network import NetworkSpec
@@ -67,4 +67,4 @@ def propose(
     outgoing = (values[:kept] * size)[:, None] * vh[:kept]
     directions = Directions(incoming / size[:, None], unflattened(outgoing, gradient))
     norm = float(values[:kept].square().sum().sqrt())
-    return proposal(at, directions, count, extra={"gradient_norm": norm})
+    return proposal(at, better_signs(at, directions, count), extra={"gradient_norm": norm})

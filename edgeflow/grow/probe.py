@@ -80,6 +80,13 @@ class Probe:
         """The layers that get new inputs."""
         return tuple(_layer(self.network, c.layer) for c in self.wires.consumers)
 
+    @property
+    def arriving(self) -> tuple[int, int]:
+        """Height and width of a new channel as the consumers read it."""
+        batch = _batch(self, self.x[:1], self.targets[:1])
+        height, width = self.carried_linearly(self.previous(batch)).shape[2:]
+        return height, width
+
     def batches(self) -> Iterator[Batch]:
         """All samples in order."""
         step = self._batch_size()
@@ -146,12 +153,6 @@ def unfolded_inputs(layer: nn.Conv2d | nn.Linear, x: Tensor) -> Tensor:
     height, width = ((x.shape[2 + i] + 2 * padding[i] - kernel[i]) // stride[i] + 1 for i in (0, 1))
     patches = functional.unfold(x, kernel, 1, padding, stride)
     return patches.reshape(x.shape[0], -1, height, width)
-
-
-def with_ones(x: Tensor) -> Tensor:
-    """[N, features, H, W] to [N * H * W, features + 1], the last column one."""
-    rows = x.permute(0, 2, 3, 1).flatten(0, 2)
-    return torch.cat([rows, torch.ones_like(rows[:, :1])], dim=1)
 
 
 def correlation(layer: nn.Conv2d | nn.Linear, channels: Tensor, desired: Tensor) -> Tensor:

@@ -13,26 +13,28 @@ normalization makes the scale of pre-activations, and so that of V, arbitrary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from edgeflow.grow.probe import Probe, contribution, correlation
+from edgeflow.grow.probe import Batch, Probe, contribution, correlation
 from edgeflow.grow.sites import Site
 from edgeflow.grow.widen import Neurons
 
 Change = tuple[Tensor, ...]
+Desired = Callable[[Batch], list[Tensor]]
 
 
 @dataclass(frozen=True, eq=False)
 class Proposal:
     """New neurons for a site and what they promise.
 
-    `gain` is the decrease of the loss that the neurons promise to first order, per amplitude;
+    `gain` is the decrease of the loss that takes the neurons, to first order and per amplitude.
     `change` (outputs x inputs + 1 for each consumer) is added to existing weights in the same
-    proportion and promises `change_gain` more. `extra` holds figures of the method.
+    proportion; `change_gain` more could be had without the neurons. `extra` holds figures of the
+    method.
     """
 
     site: Site
@@ -60,8 +62,8 @@ class Directions:
 
 
 @dataclass(frozen=True, eq=False)
-class _Signed:
-    """Both signs of each direction on the samples."""
+class _Measured:
+    """Gains E<V, omega act(alpha B)> of neurons, and statistics of each, [K]."""
 
     gains: Tensor
     mean: Tensor
@@ -73,57 +75,66 @@ class _Signed:
 def proposal(
     at: Probe,
     directions: Directions,
-    count: int,
     change: Change | None = None,
+    total_gain: float | None = None,
     change_gain: float = 0.0,
     extra: Mapping[str, float] | None = None,
 ) -> Proposal:
-    """`count` neurons from `directions` (fewer where both signs of all are fewer).
+    """The proposal of all `directions` at amplitude 1.
 
-    The better sign of each direction first, in the order given, then the others. Change and its
-    gain come in the scale of the outgoing directions.
+    A `change` of existing weights comes with the first-order gain of both, and with how much of it
+    needs no new neurons, all in the scale of the outgoing directions.
     """
-    both = Directions(
-        torch.cat([directions.incoming, -directions.incoming]),
-        tuple(torch.cat([w, -w], dim=1) for w in directions.outgoing),
-    )
-    signed = _measure(at, both)
-    chosen = _better_signs(signed.gains)[:count]
-    picked = Directions(both.incoming[chosen], tuple(w[:, chosen] for w in both.outgoing))
-    unit = _amplitude_one(at, picked)
-    picked = Directions(picked.incoming, tuple(w * unit for w in picked.outgoing))
+    measured = _measure(at, directions, _desired)
+    total = float(measured.gains.sum()) if total_gain is None else total_gain
+    unit = _amplitude_one(at, directions)
+    scaled = Directions(directions.incoming, tuple(w * unit for w in directions.outgoing))
     return Proposal(
         at.site,
-        _neurons(at, picked, signed, chosen),
-        gain=float(signed.gains[chosen].sum()) * unit,
+        _neurons(at, scaled, measured),
+        gain=(total - change_gain) * unit,
         change=None if change is None else tuple(c * unit for c in change),
         change_gain=change_gain * unit,
         extra=dict(extra or {}),
     )
 
 
-def _better_signs(gains: Tensor) -> Tensor:
-    """Indices into both signs: the better of each direction, then the worse ones."""
+def better_signs(
+    at: Probe, directions: Directions, count: int, desired: Desired | None = None
+) -> Directions:
+    """`count` neurons: of each direction the better sign, in order, then the others.
+
+    Fewer where both signs of all are fewer. Better by the correlation with `desired`, by default V.
+    """
+    both = Directions(
+        torch.cat([directions.incoming, -directions.incoming]),
+        tuple(torch.cat([w, -w], dim=1) for w in directions.outgoing),
+    )
+    gains = _measure(at, both, desired or _desired).gains
     half = len(gains) // 2
     first = torch.arange(half)
     minus = gains[half:] > gains[:half]
-    return torch.cat(
-        [torch.where(minus, first + half, first), torch.where(minus, first, first + half)]
-    )
+    better = torch.where(minus, first + half, first)
+    worse = torch.where(minus, first, first + half)
+    chosen = torch.cat([better, worse])[:count]
+    return Directions(both.incoming[chosen], tuple(w[:, chosen] for w in both.outgoing))
 
 
-def _measure(at: Probe, directions: Directions) -> _Signed:
-    """Gains E<V, omega act(alpha B)> and statistics of each neuron."""
+def _desired(batch: Batch) -> list[Tensor]:
+    return [reading.desired for reading in batch.readings]
+
+
+def _measure(at: Probe, directions: Directions, desired: Desired) -> _Measured:
     incoming, bias = directions.incoming[:, :-1], directions.incoming[:, -1]
     gains = torch.zeros(len(incoming), dtype=torch.float64)
     sums = torch.zeros(4, len(incoming), dtype=torch.float64)
     positions = passing_positions = 0
     for batch in at.batches():
         new = at.passing(incoming, bias, batch)
-        for layer, reading, omega in zip(
-            at.consumers, batch.readings, directions.outgoing, strict=True
+        for layer, wanted, omega in zip(
+            at.consumers, desired(batch), directions.outgoing, strict=True
         ):
-            gains += (correlation(layer, new.read, reading.desired) * omega).sum((0, 2, 3))
+            gains += (correlation(layer, new.read, wanted) * omega).sum((0, 2, 3))
         sums[0] += new.response.sum((0, 2, 3))
         sums[1] += new.response.square().sum((0, 2, 3))
         sums[2] += new.arrived.sum((0, 2, 3))
@@ -131,7 +142,7 @@ def _measure(at: Probe, directions: Directions) -> _Signed:
         positions += new.response[:, 0].numel()
         passing_positions += new.arrived[:, 0].numel()
     mean, passing_mean = sums[0] / positions, sums[2] / passing_positions
-    return _Signed(
+    return _Measured(
         gains / len(at.x),
         mean,
         (sums[1] / positions - mean.square()).clamp_min(0.0),
@@ -158,7 +169,7 @@ def _amplitude_one(at: Probe, directions: Directions) -> float:
     return (existing / added) ** 0.5 if added > 0 and existing > 0 else 1.0
 
 
-def _neurons(at: Probe, picked: Directions, signed: _Signed, chosen: Tensor) -> Neurons:
+def _neurons(at: Probe, picked: Directions, measured: _Measured) -> Neurons:
     """Filters as long as the layer's own on average; batch normalization carries the scale."""
     weight = at.producer.weight
     typical = float(weight.flatten(1).norm(dim=1).mean()) or 1.0
@@ -171,9 +182,9 @@ def _neurons(at: Probe, picked: Directions, signed: _Signed, chosen: Tensor) -> 
         incoming=(filters * factor[:, None]).reshape(-1, *weight.shape[1:]).to(like),
         scale=(1.0 / factor).to(like),
         bias=bias.to(like),
-        mean=(signed.mean[chosen] * factor).to(like),
-        variance=(signed.variance[chosen] * factor.square()).to(like),
+        mean=(measured.mean * factor).to(like),
+        variance=(measured.variance * factor.square()).to(like),
         outgoing=tuple(w.to(like) for w in picked.outgoing),
-        passing_mean=signed.passing_mean[chosen].to(like) if passing else None,
-        passing_variance=signed.passing_variance[chosen].to(like) if passing else None,
+        passing_mean=measured.passing_mean.to(like) if passing else None,
+        passing_variance=measured.passing_variance.to(like) if passing else None,
     )

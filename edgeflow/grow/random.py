@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from edgeflow.grow.probe import Probe, probe
-from edgeflow.grow.proposal import Directions, Proposal, proposal
+from edgeflow.grow.proposal import Directions, Proposal, better_signs, proposal
 from edgeflow.grow.sites import Site
 from edgeflow.nets.network import NetworkSpec
 from edgeflow.train.objective import Objective
@@ -35,14 +35,13 @@ def propose(
         torch.randn(*size, generator=generator, dtype=torch.float64)
         for size in _outgoing_sizes(at, count)
     )
-    return proposal(at, Directions(incoming / features**0.5, outgoing), count)
+    directions = Directions(incoming / features**0.5, outgoing)
+    return proposal(at, better_signs(at, directions, count))
 
 
 def _outgoing_sizes(at: Probe, count: int) -> list[tuple[int, int, int, int]]:
-    batch = next(at.batches())
-    height, width = at.carried_linearly(at.previous(batch)).shape[2:]
     return [
-        (layer.weight.shape[0], count, height, width)
+        (layer.weight.shape[0], count, *at.arriving)
         if isinstance(layer, torch.nn.Linear)
         else (layer.weight.shape[0], count, layer.weight.shape[2], layer.weight.shape[3])
         for layer in at.consumers

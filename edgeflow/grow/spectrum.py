@@ -1,4 +1,7 @@
-"""Pseudo-inverses and inverse square roots of second-moment matrices, with a stated cut-off."""
+"""Pseudo-inverses and inverse roots of second-moment matrices, with a stated cut-off.
+
+Features are scaled to mean square 1 first, so that the cut-off does not depend on their units.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +14,19 @@ CUT_OFF = 1e-6
 
 
 def pseudo_inverse(moments: Tensor) -> Tensor:
-    """S^+ of a symmetric positive semidefinite [D, D], eigenvalues up to CUT_OFF x largest as 0."""
-    values, vectors = _kept(moments)
-    return (vectors / values) @ vectors.T
+    """S^+ of a symmetric positive semidefinite [D, D]; directions below the cut-off give 0."""
+    root = inverse_root(moments)
+    return root @ root.T
 
 
 def inverse_root(moments: Tensor) -> Tensor:
-    """W [D, rank] with W W^T = S^+: S^-1/2 in the eigenvectors' own coordinates.
+    """R [D, rank] with R R^T = S^+ and R^T S R the identity.
 
-    Columns that S^-1/2 would rotate back stay unrotated, which changes u_k and not S^-1/2 u_k.
+    R is S^-1/2 up to a rotation, which turns u_k of the singular vectors of R^T N and leaves
+    alpha_k = R u_k as it is.
     """
-    values, vectors = _kept(moments)
-    return vectors / values.sqrt()
-
-
-def _kept(moments: Tensor) -> tuple[Tensor, Tensor]:
-    values, vectors = torch.linalg.eigh(moments)
+    size = moments.diagonal().clamp_min(0.0).sqrt()
+    size = torch.where(size > 0, size, torch.ones_like(size))
+    values, vectors = torch.linalg.eigh(moments / size[:, None] / size)
     kept = values > CUT_OFF * values[-1]
-    return values[kept], vectors[:, kept]
+    return vectors[:, kept] / values[kept].sqrt() / size[:, None]

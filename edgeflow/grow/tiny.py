@@ -14,27 +14,35 @@ Chevallier, Charpiat, arXiv 2405.19816. For the pre-activations a = W B of a lay
 
 up to how lambda_k is shared between alpha_k and omega_k (the paper: sqrt(lambda_k) each; here all
 of it in omega_k, so that a new neuron's pre-activation has mean square 1, as batch normalization
-gives). To first order the linear neurons lower the loss by sum_k lambda_k^2, the part of the
+gives). To first order, linear neurons lower the loss by sum_k lambda_k^2, the part of the
 bottleneck that they fix.
 
 Convolutions: B and B_prev are unfolded inputs, expectations sums over positions. A new channel is
 read at several taps q of the next kernel, so N = sum_p E[B_prev(p + q) V_perp(p)^T] has a column
-for each output and tap, and S_prev averages over positions (the paper's convolutions: moments of
-different taps of one channel are taken as uncorrelated; exact for 1x1 and dense layers). Between
-the two layers, poolings and the centre tap of a depthwise kernel are linear maps over positions
-and applied to B_prev; a maximum is not, and the mean stands in for it. Only the directions come
-from this linear view: the gain of a proposal is measured with the activation (see `proposal`).
+for each output and tap, and S_prev averages over positions (as in the paper: different taps of one
+channel are taken as uncorrelated). Poolings between the layers and the centre tap of a depthwise
+kernel are linear maps over positions and applied to B_prev in N; a maximum is not, and the mean
+stands in for it. S_prev stays that of the neurons' own inputs.
+
+That linear view gives the directions alpha_k. Real neurons are not linear (ReLU), and their taps
+are correlated. So the sign of each is the one whose act(alpha_k^T B_prev) promises more of V_perp,
+and omega_k and dW are solved once more, exactly, for act(alpha_k^T B_prev) as it is read (see
+`update`). The gain is what the neurons add to that of dW* alone: the part of the bottleneck that
+they really fix.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-from edgeflow.grow.probe import Batch, Probe, correlation, probe, unfolded_inputs, with_ones
-from edgeflow.grow.proposal import Change, Directions, Proposal, proposal
+from edgeflow.grow.probe import Probe, correlation, probe
+from edgeflow.grow.proposal import Change, Directions, Proposal, better_signs, proposal
 from edgeflow.grow.sites import Site
-from edgeflow.grow.spectrum import inverse_root, pseudo_inverse
+from edgeflow.grow.spectrum import inverse_root
+from edgeflow.grow.update import best_update, residual_desired
 from edgeflow.nets.network import NetworkSpec
 from edgeflow.train.objective import Objective
 
@@ -52,62 +60,42 @@ def propose(
     """`count` neurons by TINY from samples x [N, C, H, W], with the best change of old weights.
 
     Fewer than `count` where the layers have no more directions. `generator` is not used. `extra`
-    holds the bottleneck E|V_perp|^2 and `fixable`, sum_k lambda_k^2 of the linear neurons.
+    holds the bottleneck E|V_perp|^2, `fixable`, sum_k lambda_k^2 of the linear neurons, and `fixed`
+    by the real ones.
     Raises ModelError where the site cannot grow.
     """
     at = probe(spec, network, site, x, targets, objective)
-    change, change_gain = best_change(at)
-    linear, moments, bottleneck, positions = measured_bottleneck(at, change)
-    directions, fixable = directions_of(linear, moments, positions, count)
-    extra = {"bottleneck": bottleneck, "fixable": fixable}
-    return proposal(at, directions, count, change, change_gain, extra)
-
-
-def best_change(at: Probe) -> tuple[Change, float]:
-    """dW* [outputs, inputs + 1] of each consumer, and its first-order gain tr(M^T S^+ M)."""
-    moments = [torch.zeros(0)] * len(at.consumers)
-    targets = [torch.zeros(0)] * len(at.consumers)
-    for batch in at.batches():
-        for i, (rows, desired) in enumerate(_rows(at, batch)):
-            s, m = rows.T @ rows, rows.T @ desired
-            moments[i] = s if moments[i].numel() == 0 else moments[i] + s
-            targets[i] = m if targets[i].numel() == 0 else targets[i] + m
-    count = len(at.x)
-    change = tuple(
-        (pseudo_inverse(s) @ m).T.contiguous() for s, m in zip(moments, targets, strict=True)
+    nothing = torch.zeros(0, at.producer.weight[0].numel() + 1, dtype=torch.float64)
+    without = best_update(at, nothing)
+    lack = measured_bottleneck(at, without.change)
+    directions, fixable = directions_of(lack, count)
+    chosen = better_signs(
+        at, directions, count, lambda batch: residual_desired(at, batch, without.change)
     )
-    gain = sum(float((c.T * m).sum()) for c, m in zip(change, targets, strict=True)) / count
-    return change, gain
+    update = best_update(at, chosen.incoming)
+    extra = {"bottleneck": lack.size, "fixable": fixable, "fixed": update.gain - without.gain}
+    neurons = Directions(chosen.incoming, update.outgoing)
+    return proposal(at, neurons, update.change, update.gain, without.gain, extra)
 
 
-def _rows(at: Probe, batch: Batch) -> list[tuple[Tensor, Tensor]]:
-    """B [N * positions, inputs + 1] and V [N * positions, outputs] of each consumer."""
-    return [
-        (
-            with_ones(unfolded_inputs(layer, reading.inputs)),
-            reading.desired.permute(0, 2, 3, 1).flatten(0, 2),
-        )
-        for layer, reading in zip(at.consumers, batch.readings, strict=True)
-    ]
+@dataclass(frozen=True, eq=False)
+class Bottleneck:
+    """`size` E|V_perp|^2, N of each consumer [outputs, features + 1, height, width], S_prev.
 
-
-def residual_desired(at: Probe, batch: Batch, change: Change) -> list[Tensor]:
-    """V_perp of each consumer, [N, outputs, H', W']."""
-    found = []
-    for (rows, desired), c, reading in zip(_rows(at, batch), change, batch.readings, strict=True):
-        n, outputs, height, width = reading.desired.shape
-        rest = (desired - rows @ c.T).reshape(n, height, width, outputs)
-        found.append(rest.permute(0, 3, 1, 2).contiguous())
-    return found
-
-
-def measured_bottleneck(at: Probe, change: Change) -> tuple[tuple[Tensor, ...], Tensor, float, int]:
-    """N of each consumer [outputs, features + 1, height, width], S_prev, E|V_perp|^2, positions.
-
-    N is a sum over positions and a mean over samples, S_prev a mean over both.
+    `size` and N are sums over positions and means over samples, S_prev is a mean over both;
+    `positions` is the number of those that consumers read of a channel.
     """
+
+    size: float
+    linear: tuple[Tensor, ...]
+    moments: Tensor
+    positions: int
+
+
+def measured_bottleneck(at: Probe, change: Change) -> Bottleneck:
+    """What the best change of the existing weights leaves, and what the layer before sees of it."""
     linear: list[Tensor] = []
-    moments, bottleneck, positions = torch.zeros(()), 0.0, 0
+    moments, size, positions = torch.zeros(()), 0.0, 1
     for batch in at.batches():
         previous = at.previous(batch)
         read = at.carried_linearly(previous)
@@ -116,30 +104,22 @@ def measured_bottleneck(at: Probe, change: Change) -> tuple[tuple[Tensor, ...], 
         moments = moments + rows.T @ rows / previous[0, 0].numel()
         rests = residual_desired(at, batch, change)
         found = [
-            correlation(layer, read, rest)
-            for layer, rest in zip(at.consumers, rests, strict=True)
+            correlation(layer, read, rest) for layer, rest in zip(at.consumers, rests, strict=True)
         ]
         linear = [a + b for a, b in zip(linear, found, strict=True)] if linear else found
-        bottleneck += sum(float(rest.square().sum()) for rest in rests)
+        size += sum(float(rest.square().sum()) for rest in rests)
     count = len(at.x)
-    return (
-        tuple(n / count for n in linear),
-        moments / count / positions,
-        bottleneck / count,
-        positions,
-    )
+    return Bottleneck(size / count, tuple(n / count for n in linear), moments / count, positions)
 
 
-def directions_of(
-    linear: tuple[Tensor, ...], moments: Tensor, positions: int, count: int
-) -> tuple[Directions, float]:
+def directions_of(lack: Bottleneck, count: int) -> tuple[Directions, float]:
     """alpha_k and omega_k, and the part of the bottleneck that they fix as linear neurons."""
-    root = inverse_root(moments)
-    u, values, vh = torch.linalg.svd(root.T @ flattened(linear), full_matrices=False)
+    root = inverse_root(lack.moments)
+    u, values, vh = torch.linalg.svd(root.T @ flattened(lack.linear), full_matrices=False)
     kept = min(count, len(values))
-    outgoing = values[:kept, None] * vh[:kept] / positions
-    directions = Directions((root @ u[:, :kept]).T.contiguous(), unflattened(outgoing, linear))
-    return directions, float(values[:kept].square().sum()) / positions
+    incoming = (root @ u[:, :kept]).T.contiguous()
+    outgoing = unflattened(values[:kept, None] * vh[:kept] / lack.positions, lack.linear)
+    return Directions(incoming, outgoing), float(values[:kept].square().sum()) / lack.positions
 
 
 def flattened(linear: tuple[Tensor, ...]) -> Tensor:

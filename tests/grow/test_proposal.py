@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 import torch
 from torch import nn
@@ -14,7 +12,7 @@ from edgeflow.grow.sites import sites
 from edgeflow.nets.network import NetworkSpec
 from tests.grow.networks import OBJECTIVE, SPECS, probe_of, samples, trained_a_little
 
-AMPLITUDE = 1e-4
+AMPLITUDE = 1e-6
 
 
 def measured_gain(spec: NetworkSpec, network: nn.Module, proposal: Proposal) -> float:
@@ -37,11 +35,8 @@ def test_the_measured_change_of_the_loss_is_the_predicted_gain(
     for site in sites(spec):
         generator = torch.Generator().manual_seed(3)
         proposal = PROPOSERS[method](spec, network, site, x, y, OBJECTIVE, 2, generator)
-        alone = dataclasses.replace(proposal, change=None)
-        assert measured_gain(spec, network, alone) == pytest.approx(proposal.gain, rel=0.05)
-        assert measured_gain(spec, network, proposal) == pytest.approx(
-            proposal.total_gain, rel=0.05
-        )
+        measured = measured_gain(spec, network, proposal)
+        assert measured == pytest.approx(proposal.total_gain, rel=0.05)
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -59,9 +54,7 @@ def test_amplitude_one_adds_as_much_as_there_is(name: str) -> None:
             float((b.outputs - a.outputs).square().mean((0, 2, 3)).sum())
             for a, b in zip(before.readings, after.readings, strict=True)
         )
-        existing = sum(
-            float(r.outputs.var((0, 2, 3), correction=0).sum()) for r in before.readings
-        )
+        existing = sum(float(r.outputs.var((0, 2, 3), correction=0).sum()) for r in before.readings)
         assert added == pytest.approx(existing, rel=1e-6)
 
 
@@ -72,7 +65,5 @@ def test_every_neuron_of_tiny_and_gradmax_promises_a_gain_before_relu() -> None:
     x, y = samples(spec)
     for method in (GrowthMethod.TINY, GrowthMethod.GRADMAX):
         for site in sites(spec):
-            proposal = PROPOSERS[method](
-                spec, network, site, x, y, OBJECTIVE, 1, torch.Generator()
-            )
+            proposal = PROPOSERS[method](spec, network, site, x, y, OBJECTIVE, 1, torch.Generator())
             assert proposal.gain > 0

@@ -57,7 +57,11 @@ def test_linear_bottlenecks_grow_inside_and_where_they_add_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("inner", "grows"),
-    [(None, {(1, "output")}), (5, {(1, "inner"), (1, "output")}), (3, {(0, "output"), (1, "output")})],
+    [
+        (None, {(1, "output")}),
+        (5, {(1, "inner"), (1, "output")}),
+        (3, {(0, "output"), (1, "output")}),
+    ],
 )
 def test_widths_that_would_meet_where_the_expansion_falls_away_do_not_grow(
     inner: int | None, grows: set[tuple[int, str]]
@@ -97,7 +101,9 @@ def test_inner_channels_that_follow_the_input_are_written_out_before_it_grows() 
     assert cell.inner_channels == 8
 
 
-@pytest.mark.parametrize(("site", "added"), [(Site(1, Width.OUTPUT), 2), (Site(0, Width.OUTPUT), 0)])
+@pytest.mark.parametrize(
+    ("site", "added"), [(Site(1, Width.OUTPUT), 2), (Site(0, Width.OUTPUT), 0)]
+)
 def test_what_cannot_grow_says_so(site: Site, added: int) -> None:
     with pytest.raises(ModelError, match="cannot be added") as caught:
         widened(spec_of(CONVOLUTION), site, added)

@@ -10,8 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from edgeflow.grow import tiny
-from edgeflow.grow.probe import contribution, correlation, unfolded_inputs
+from edgeflow.grow.probe import Probe, contribution, correlation, unfolded_inputs
+from edgeflow.grow.proposal import Proposal
 from edgeflow.grow.sites import Site, Width, sites
+from edgeflow.grow.update import best_update, residual_desired
+from edgeflow.grow.widen import widen
 from edgeflow.nets.network import NetworkSpec, build
 from edgeflow.nets.specs import Convolution, Dense, GlobalAveragePool, InvertedResidual
 from tests.grow.networks import OBJECTIVE, SPECS, probe_of, samples, spec_of, trained_a_little
@@ -19,8 +22,10 @@ from tests.grow.networks import OBJECTIVE, SPECS, probe_of, samples, spec_of, tr
 # A linear bottleneck before dense units: without ReLU the theory is exact.
 LINEAR = spec_of(InvertedResidual(channels=2, expansion=2, stride=(2, 2)), shape=(2, 2, 5))
 
+NO_NEURONS = torch.zeros(0, 1, dtype=torch.float64)
 
-def propose(spec: NetworkSpec, network: nn.Module, site: Site, count: int) -> tiny.Proposal:
+
+def propose(spec: NetworkSpec, network: nn.Module, site: Site, count: int) -> Proposal:
     return tiny.propose(
         spec, network, site, *samples(spec), OBJECTIVE, count, torch.Generator().manual_seed(0)
     )
@@ -41,7 +46,7 @@ def test_the_desired_update_is_minus_the_gradient_of_each_samples_loss() -> None
     torch.testing.assert_close(batch.readings[0].desired.flatten(1), -gradient)
 
 
-def dense_rows(at: tiny.Probe) -> tuple[np.ndarray, np.ndarray]:
+def dense_rows(at: Probe) -> tuple[np.ndarray, np.ndarray]:
     (batch,) = at.batches()
     reading = batch.readings[0]
     inputs = reading.inputs.flatten(1)
@@ -52,7 +57,8 @@ def dense_rows(at: tiny.Probe) -> tuple[np.ndarray, np.ndarray]:
 def test_the_best_change_is_the_least_squares_solution() -> None:
     spec = SPECS["dense"]
     at = probe_of(spec, trained_a_little(spec), Site(0, Width.OUTPUT))
-    (change,), gain = tiny.best_change(at)
+    update = best_update(at, NO_NEURONS)
+    (change,), gain = update.change, update.gain
     rows, desired = dense_rows(at)
     expected = np.linalg.lstsq(rows, desired, rcond=None)[0].T
     np.testing.assert_allclose(change.numpy(), expected, rtol=1e-6, atol=1e-9)
@@ -60,10 +66,30 @@ def test_the_best_change_is_the_least_squares_solution() -> None:
     assert gain == pytest.approx(float((desired * fitted).sum()) / len(rows))
 
 
+def test_outgoing_weights_are_the_least_squares_solution_for_the_neurons_as_they_are() -> None:
+    """With ReLU, next to the existing inputs, against numpy; their gain is what both add to it."""
+    spec, site = SPECS["dense"], Site(0, Width.OUTPUT)
+    network = trained_a_little(spec)
+    at = probe_of(spec, network, site)
+    proposal = propose(spec, network, site, 2)
+    wider, module = widen(spec, network, site, proposal.neurons)
+    (batch,) = probe_of(wider, module, site).batches()
+    rows, desired = dense_rows(at)
+    old_fit = rows @ np.linalg.lstsq(rows, desired, rcond=None)[0]
+    joint = np.concatenate([batch.readings[0].inputs.flatten(1).numpy(), rows[:, -1:]], 1)
+    solution = np.linalg.lstsq(joint, desired, rcond=None)[0].T
+    fixed = float((desired * (joint @ solution.T)).sum() - (desired * old_fit).sum()) / 64
+    assert proposal.extra["fixed"] == pytest.approx(fixed, rel=1e-3)
+    outgoing = proposal.neurons.outgoing[0].flatten(1).numpy()
+    unit = np.linalg.norm(outgoing) / np.linalg.norm(solution[:, 4:6])
+    np.testing.assert_allclose(outgoing, solution[:, 4:6] * unit, rtol=1e-3, atol=1e-4 * unit)
+    assert proposal.gain == pytest.approx(fixed * unit, rel=1e-3)
+
+
 def test_the_best_change_of_a_convolution_is_least_squares_over_its_windows() -> None:
     spec = SPECS["convolution with stride and padding"]
     at = probe_of(spec, trained_a_little(spec), Site(0, Width.OUTPUT))
-    (change,), _ = tiny.best_change(at)
+    (change,) = best_update(at, NO_NEURONS).change
     (batch,) = at.batches()
     reading = batch.readings[0]
     kernel, stride, padding = (3, 5), (2, 1), (1, 2)
@@ -99,16 +125,16 @@ def test_linear_neurons_fix_as_much_of_the_bottleneck_as_any_of_that_number_can(
         assert proposal.extra["fixable"] == pytest.approx(fixed, rel=1e-6)
 
 
-def test_linear_neurons_at_the_papers_scale_leave_the_rest_of_the_bottleneck() -> None:
+def test_linear_neurons_of_the_theory_leave_the_rest_of_the_bottleneck_and_are_the_best() -> None:
     at = probe_of(LINEAR, trained_a_little(LINEAR), Site(0, Width.OUTPUT))
-    change, _ = tiny.best_change(at)
-    linear, moments, bottleneck, positions = tiny.measured_bottleneck(at, change)
-    directions, fixable = tiny.directions_of(linear, moments, positions, 2)
+    without = best_update(at, NO_NEURONS)
+    lack = tiny.measured_bottleneck(at, without.change)
+    directions, fixable = tiny.directions_of(lack, 2)
     (batch,) = at.batches()
-    (rest,) = tiny.residual_desired(at, batch, change)
+    (rest,) = residual_desired(at, batch, without.change)
     new = at.passing(directions.incoming[:, :-1], directions.incoming[:, -1], batch)
     added = contribution(at.consumers[0], new.read, directions.outgoing[0])
-    assert float((rest - added).square().sum()) / 64 == pytest.approx(bottleneck - fixable)
+    assert float((rest - added).square().sum()) / 64 == pytest.approx(lack.size - fixable)
     pre_activations = new.response + directions.incoming[:, -1][None, :, None, None]
     torch.testing.assert_close(
         pre_activations.square().mean((0, 2, 3)), torch.ones(2, dtype=torch.float64)

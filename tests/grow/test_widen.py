@@ -104,15 +104,16 @@ def test_at_amplitude_zero_no_growth_changes_the_logits(
         assert float((still(new) - before).abs().max()) < limit
 
 
-def pre_activations(network: nn.Module, norm: str, x: Tensor) -> Tensor:
+def around_norm(network: nn.Module, norm: str, x: Tensor) -> tuple[Tensor, Tensor]:
+    """What a normalization reads and gives."""
     seen: list[Tensor] = []
     handle = network.get_submodule(norm).register_forward_hook(
-        lambda _, inputs, output: seen.append(output.detach())
+        lambda _, inputs, output: seen.extend((inputs[0].detach(), output.detach()))
     )
     with torch.no_grad():
         network(x)
     handle.remove()
-    return seen[0]
+    return seen[0], seen[1]
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -128,12 +129,8 @@ def test_new_pre_activations_are_what_the_neurons_say_and_their_statistics_are_m
         _, module = widen(spec, network, site, neurons)
         wires = wiring(spec, site)
         assert wires is not None
-        inputs: list[Tensor] = []
-        producer = module.get_submodule(wires.producer)
-        handle = producer.register_forward_hook(lambda _, i, o: inputs.append(o.detach()))
-        evaluated = pre_activations(module, wires.producer_norm, x)[:, -neurons.count :]
-        handle.remove()
-        response = inputs[0][:, -neurons.count :]
+        given, normed = around_norm(module, wires.producer_norm, x)
+        response, evaluated = (t[:, -neurons.count :] for t in (given, normed))
         form = (1, -1, *(1,) * (response.ndim - 2))
         said = response * neurons.scale.reshape(form) + neurons.bias.reshape(form)
         torch.testing.assert_close(evaluated, said, rtol=1e-4, atol=1e-4)
