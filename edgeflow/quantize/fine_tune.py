@@ -15,7 +15,7 @@ from edgeflow.errors import TrainingError
 from edgeflow.quantize.freeze import freeze
 from edgeflow.quantize.network import StepNetwork
 from edgeflow.quantize.options import QuantizeOptions
-from edgeflow.train.distill import distillation_loss, soft_loss
+from edgeflow.train.soft_loss import distillation_loss, soft_loss
 
 
 @dataclass(frozen=True, eq=False)

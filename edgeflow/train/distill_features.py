@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgeflow.errors import ModelError
-from edgeflow.train.distill import soft_loss
 from edgeflow.train.guidance import Batch, Guidance
+from edgeflow.train.soft_loss import soft_loss
 
 
 def hint_losses(

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from edgeflow.train.distill import soft_loss
 from edgeflow.train.guidance import Batch, Guidance, TargetLoss
+from edgeflow.train.soft_loss import soft_loss
 
 
 def mutual_loss(

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from edgeflow.data.dataset import Split
 from edgeflow.data.task import Task
-from edgeflow.train.distill import soft_loss
+from edgeflow.train.soft_loss import soft_loss
 
 
 @dataclass(frozen=True)

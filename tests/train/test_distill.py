@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from edgeflow.train.distill import distillation_loss, soft_loss
+from edgeflow.train.soft_loss import distillation_loss, soft_loss
 
 
 def outputs(seed: int) -> torch.Tensor:
