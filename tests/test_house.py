@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,20 @@ def test_everything_that_a_stage_can_run_belongs_to_its_key(stage: Stage) -> Non
     covered = {path for name in named for path in source_files(name)}
     missing = sorted(name for name in reached(stage) if MODULES[name] not in covered)
     assert missing == []
+
+
+def imports_at_import_time(module: str) -> set[str]:
+    """Modules of edgeflow that importing a module imports: none in functions, none for types."""
+    found = set()
+    for node in ast.parse(MODULES[module].read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found |= {name if name in MODULES else node.module for name in names}
+    return found & MODULES.keys()
+
+
+def test_no_module_needs_itself_to_be_imported() -> None:
+    try:
+        graphlib.TopologicalSorter({m: imports_at_import_time(m) for m in MODULES}).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(f"import circle: {' -> '.join(error.args[1])}")
