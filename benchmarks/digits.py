@@ -10,7 +10,7 @@ from edgeflow.bundle.summary import Summary
 from edgeflow.errors import VerdictError
 from edgeflow.pipeline.build import BuildResult, build
 from edgeflow.pipeline.config import resolve
-from edgeflow.pipeline.steps import report, summarize
+from edgeflow.pipeline.steps import report, score_rows, summarize
 from edgeflow.pipeline.steps.files import MODEL, read_arrays
 from edgeflow.pipeline.steps.run import ANSWERS
 from edgeflow.progress import Progress
@@ -42,7 +42,7 @@ def _from_summary(summary: Summary, result: BuildResult) -> Measurement:
     counted = next(
         row
         for row in summary.accuracies
-        if (row.stage, row.split) == (summarize.DEVICE, summarize.TEST)
+        if (row.stage, row.split) == (score_rows.DEVICE, score_rows.TEST)
     )
     what = f"whole test set, {counted.images} images"
     stack = int(value("stack, high-water mark"))

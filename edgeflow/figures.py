@@ -23,6 +23,8 @@ class Unit(StrEnum):
     SECONDS = "seconds"
     FRACTION = "fraction"
     COUNT = "count"
+    RATIO = "ratio"
+    TARGET = "in the target's unit"
 
 
 @dataclass(frozen=True)
@@ -34,3 +36,17 @@ class Figure:
     unit: Unit
     kind: FigureKind
     source: str
+
+
+def quantity(value: float, unit: Unit) -> str:
+    """A number as people read it, with its unit."""
+    if unit is Unit.FRACTION:
+        return f"{value:.2%}"
+    if unit is Unit.SECONDS:
+        return f"{value:.3g} s"
+    if unit is Unit.RATIO:
+        return f"{value:.4f}"
+    if unit is Unit.TARGET:
+        return f"{value:.4g}"
+    number = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+    return number if unit is Unit.COUNT else f"{number} {unit}"

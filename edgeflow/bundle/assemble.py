@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from edgeflow.backends.firmware.image import FirmwareImage
 from edgeflow.bundle.summary import Summary
+from edgeflow.data.postprocessing import Postprocessing
 from edgeflow.data.preprocessing import Preprocessing
-from edgeflow.data.recipe import steps
+from edgeflow.data.recipe import answer, steps
 
 MODEL_TFLITE = "model.tflite"
 MODEL_ONNX = "model.onnx"
@@ -29,6 +30,7 @@ TEST_LABELS = "test/labels.npy"
 TARGET = "target.json"
 CONFIG = "config.toml"
 PREPROCESSING = "preprocessing.json"
+POSTPROCESSING = "postprocessing.json"
 FIGURES = "figures.json"
 REPORT = "report.html"
 README = "README.md"
@@ -39,8 +41,8 @@ class BundleParts:
     """Everything that a positive verdict lets into a bundle.
 
     `firmware_files` are the C sources, startup code and linker script; test arrays are int8
-    inputs [N, ...], int8 outputs of the interpreter [N, ...] and int64 labels [N], None where the
-    data has none.
+    inputs [N, ...], int8 outputs of the interpreter [N, ...] and labels: int64 [N], or target
+    values float32 [N, outputs] in their unit; None where the data has none.
     """
 
     model_tflite: bytes
@@ -49,10 +51,11 @@ class BundleParts:
     image: FirmwareImage
     inputs: NDArray[np.int8]
     expected: NDArray[np.int8]
-    labels: NDArray[np.int64] | None
+    labels: NDArray[Any] | None
     target_json: str
     config_toml: str
     preprocessing_json: str
+    postprocessing: Postprocessing
     summary: Summary
     report_html: str
 
@@ -70,6 +73,7 @@ def assemble(parts: BundleParts) -> dict[str, bytes]:
         TARGET: parts.target_json.encode(),
         CONFIG: parts.config_toml.encode(),
         PREPROCESSING: parts.preprocessing_json.encode(),
+        POSTPROCESSING: _json(parts.postprocessing.model_dump(mode="json")),
         FIGURES: _json(parts.summary.model_dump(mode="json")),
         REPORT: parts.report_html.encode(),
         README: _readme(parts).encode(),
@@ -114,4 +118,9 @@ def _readme(parts: BundleParts) -> str:
     text = (resources.files("edgeflow.bundle") / "README.md.j2").read_text("utf-8")
     template = Environment(undefined=StrictUndefined, keep_trailing_newline=True).from_string(text)
     preprocessing = Preprocessing.model_validate_json(parts.preprocessing_json)
-    return template.render(summary=parts.summary, image=parts.image, steps=steps(preprocessing))
+    return template.render(
+        summary=parts.summary,
+        image=parts.image,
+        steps=steps(preprocessing),
+        answer=answer(parts.postprocessing),
+    )

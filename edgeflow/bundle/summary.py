@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from edgeflow.data.score import MEANINGS, Better, ScoreName
+from edgeflow.data.task import Task
 from edgeflow.figures import FigureKind, Unit
 
 
@@ -30,6 +32,23 @@ class AccuracyRow(_Value):
     stage: str
     split: str
     value: float = Field(ge=0.0, le=1.0)
+    images: int = Field(gt=0)
+    kind: FigureKind
+    source: str
+
+
+class ScoreRow(_Value):
+    """A score of the network at one stage on one split of the data.
+
+    `name` and `unit` are those of `edgeflow.data.score`; `better` says which direction is better.
+    """
+
+    name: ScoreName
+    stage: str
+    split: str
+    value: float
+    unit: Unit
+    better: Better
     images: int = Field(gt=0)
     kind: FigureKind
     source: str
@@ -111,12 +130,23 @@ class CheckRow(_Value):
 
 
 class EpochRow(_Value):
-    """One epoch of training or fine-tuning."""
+    """One epoch of training or fine-tuning, and its score on the validation part.
+
+    `accuracy` of classification, `r2` of regression, and of reconstruction in anomaly detection.
+    """
 
     stage: str
     epoch: int
     loss: float
-    accuracy: float
+    accuracy: float | None = None
+    r2: float | None = None
+
+    @property
+    def score(self) -> float:
+        """The one of the task."""
+        found = self.r2 if self.accuracy is None else self.accuracy
+        assert found is not None
+        return found
 
 
 class GrowthRow(_Value):
@@ -138,8 +168,10 @@ class GrowthRow(_Value):
 class Summary(_Value):
     """A build, whole: the report is a function of it and nothing else.
 
-    `arena` is empty, and has no peak, for an engine that lays its arena out itself, `layers` where
-    an engine does not show them. `remark` is what a reader should know about the engine's answers.
+    `accuracies` are those of classification, `scores` of the other tasks; `all_scores` has both in
+    one form. `arena` is empty, and has no peak, for an engine that lays its arena out itself,
+    `layers` where an engine does not show them. `remark` is what a reader should know about the
+    engine's answers.
     """
 
     schema_version: Literal[1]
@@ -152,6 +184,8 @@ class Summary(_Value):
     images: int = Field(gt=0)
     figures: tuple[FigureRow, ...]
     accuracies: tuple[AccuracyRow, ...]
+    task: Task = Task.CLASSIFICATION
+    scores: tuple[ScoreRow, ...] = ()
     layers: tuple[LayerRow, ...]
     overhead_instructions: float = Field(ge=0)
     layer_kind: FigureKind
@@ -174,6 +208,16 @@ class Summary(_Value):
     def passed(self) -> bool:
         """Whether the gate let the artifact through."""
         return all(check.passed for check in self.checks)
+
+    @property
+    def all_scores(self) -> tuple[ScoreRow, ...]:
+        """Every score of any task."""
+        unit, better = MEANINGS[ScoreName.ACCURACY]
+        accuracies = (
+            ScoreRow(name=ScoreName.ACCURACY, unit=unit, better=better, **row.model_dump())
+            for row in self.accuracies
+        )
+        return (*accuracies, *self.scores)
 
     def figure(self, name: str) -> FigureRow:
         """The figure of that name; KeyError where there is none."""

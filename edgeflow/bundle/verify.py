@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,13 @@ from edgeflow.backends.firmware.image import FirmwareImage, read_image
 from edgeflow.backends.firmware.source import LayerSymbol
 from edgeflow.bundle import assemble
 from edgeflow.bundle.manifest import Manifest, read_bundle
-from edgeflow.bundle.summary import CheckRow, Summary
+from edgeflow.bundle.summary import CheckRow, ScoreRow, Summary
+from edgeflow.data.postprocessing import Postprocessing
+from edgeflow.data.score import Score, ScoreName
 from edgeflow.devices.device import INVOKE_SYMBOL, DeviceRun, LayerInstructions, RunLimits
 from edgeflow.errors import BundleError, EdgeflowError, VerdictError
-from edgeflow.gate.verdict import accuracy
+from edgeflow.figures import quantity
+from edgeflow.gate.scoring import output_grid, score_answers, scoring_of
 from edgeflow.graph.ir import Graph, OpKind
 from edgeflow.progress import Progress, ProgressEvent, silent
 from edgeflow.targets.schema import Target
@@ -29,15 +33,21 @@ DEVICE_STAGE = "device"  # the stage of the accuracy that was counted from the d
 
 @dataclass(frozen=True)
 class Verification:
-    """What the re-check found: one row a check; the accuracy is None without labels."""
+    """What the re-check found: one row a check; no scores without labels."""
 
     bundle: Path
     target: str
     model: str
     images: int
-    accuracy: float | None
+    scores: tuple[Score, ...]
     instructions: float
     checks: tuple[CheckRow, ...]
+
+    @property
+    def accuracy(self) -> float | None:
+        """The accuracy, of a classifier with labels."""
+        counted = (score.value for score in self.scores if score.name is ScoreName.ACCURACY)
+        return next(counted, None)
 
     @property
     def passed(self) -> bool:
@@ -56,7 +66,8 @@ class _Opened:
     image: FirmwareImage
     inputs: NDArray[np.int8]
     expected: NDArray[np.int8]
-    labels: NDArray[np.int64] | None
+    labels: NDArray[Any] | None
+    postprocessing: Postprocessing
 
 
 def verify(directory: Path, progress: Progress = silent) -> Verification:
@@ -74,16 +85,18 @@ def verify(directory: Path, progress: Progress = silent) -> Verification:
     answers = run_batch(opened.graph, opened.inputs)
     progress(ProgressEvent(STAGE, f"firmware over {images} inputs", 2, 3))
     run = device_for(opened.target).run(opened.image, opened.inputs, RunLimits())
-    counted = None if opened.labels is None else accuracy(run.outputs, opened.labels)
+    scoring = scoring_of(opened.graph, opened.postprocessing, opened.inputs)
+    counted = score_answers(run.outputs, opened.labels, scoring)
     checks = (
         CheckRow(
             name="files", passed=True, detail=f"{len(opened.files)} files hash to the manifest"
         ),
         _same_graph(opened),
+        *_same_grid(opened),
         _binary(opened),
         _equal("interpreter against test/expected.npy", opened.expected, answers),
         _equal("firmware against test/expected.npy", opened.expected, run.outputs),
-        *_accuracy(opened.summary, counted),
+        *_scores(opened.summary, counted),
         _counts(opened.summary, run),
     )
     progress(ProgressEvent(STAGE, "done", 3, 3))
@@ -92,7 +105,7 @@ def verify(directory: Path, progress: Progress = silent) -> Verification:
         target=opened.target.name,
         model=opened.summary.model,
         images=images,
-        accuracy=counted,
+        scores=counted,
         instructions=float(run.instructions.mean()),
         checks=checks,
     )
@@ -132,6 +145,7 @@ def _open(directory: Path) -> _Opened:
             inputs=inputs,
             expected=expected,
             labels=labels,
+            postprocessing=_postprocessing(files),
         )
     except (KeyError, ValueError, ValidationError, EdgeflowError) as error:
         raise BundleError(
@@ -140,7 +154,13 @@ def _open(directory: Path) -> _Opened:
         ) from error
 
 
-def _labels(files: Mapping[str, bytes]) -> NDArray[np.int64] | None:
+def _postprocessing(files: Mapping[str, bytes]) -> Postprocessing:
+    """What answers mean; a bundle that does not say it is one of a classifier."""
+    content = files.get(assemble.POSTPROCESSING)
+    return Postprocessing() if content is None else Postprocessing.model_validate_json(content)
+
+
+def _labels(files: Mapping[str, bytes]) -> NDArray[Any] | None:
     content = files.get(assemble.TEST_LABELS)
     return None if content is None else assemble.load_npy(content)
 
@@ -166,6 +186,18 @@ def _same_graph(opened: _Opened) -> CheckRow:
     return CheckRow(name=name, passed=same, detail=detail)
 
 
+def _same_grid(opened: _Opened) -> tuple[CheckRow, ...]:
+    """One check; none where the bundle does not say the scale of its answers."""
+    stated, grid = opened.postprocessing.output, output_grid(opened.graph)
+    if stated is None:
+        return ()
+    detail = f"answers are (q - {grid.zero_point}) * {grid.scale:.6g}"
+    if stated != grid:
+        detail += f", and it says (q - {stated.zero_point}) * {stated.scale:.6g}"
+    name = "postprocessing.json against model.tflite"
+    return (CheckRow(name=name, passed=stated == grid, detail=detail),)
+
+
 def _binary(opened: _Opened) -> CheckRow:
     same = opened.image.bin == opened.files[assemble.FIRMWARE_BIN]
     detail = f"{opened.image.flash_bytes:,} bytes" if same else "they load different bytes"
@@ -183,16 +215,26 @@ def _equal(name: str, expected: NDArray[np.int8], answers: NDArray[np.int8]) -> 
     return CheckRow(name=name, passed=wrong == 0, detail=detail)
 
 
-def _accuracy(summary: Summary, counted: float | None) -> tuple[CheckRow, ...]:
-    """One check; none where the bundle neither has labels nor states any accuracy."""
-    stated = next((r.value for r in summary.accuracies if r.stage == DEVICE_STAGE), None)
-    if counted is None and not summary.accuracies:
+def _scores(summary: Summary, counted: tuple[Score, ...]) -> tuple[CheckRow, ...]:
+    """One check a score; none where the bundle neither has labels nor states any."""
+    stated = {row.name: row for row in summary.all_scores if row.stage == DEVICE_STAGE}
+    found = {score.name: score for score in counted}
+    if not found and not summary.all_scores:
         return ()
-    said = "none" if stated is None else f"{stated:.2%}"
-    found = f"no {assemble.TEST_LABELS} to count it by" if counted is None else f"{counted:.2%}"
-    passed = counted is not None and counted == stated
+    names = [name for name in ScoreName if name in stated or name in found]
+    return tuple(
+        _score(name, found.get(name), stated.get(name)) for name in names or [ScoreName.ACCURACY]
+    )
+
+
+def _score(name: ScoreName, counted: Score | None, stated: ScoreRow | None) -> CheckRow:
+    said = "none" if stated is None else quantity(stated.value, stated.unit)
+    found = f"no {assemble.TEST_LABELS} to count it by"
+    if counted is not None:
+        found = quantity(counted.value, counted.unit)
+    passed = counted is not None and stated is not None and counted.value == stated.value
     detail = f"{found}, figures.json says {said}"
-    return (CheckRow(name="accuracy", passed=passed, detail=detail),)
+    return CheckRow(name=name.value, passed=passed, detail=detail)
 
 
 def _counts(summary: Summary, run: DeviceRun) -> CheckRow:

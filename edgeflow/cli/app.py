@@ -94,7 +94,8 @@ def build(
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE",
-            help="flash=64KiB, ram=16KiB, instructions=500k (at most), accuracy=0.95 (at least). "
+            help="flash=64KiB, ram=16KiB, instructions=500k, rmse=0.1 (at most), accuracy=0.95, "
+            "auc=0.9 (at least). "
             "May be given once for each name.",
         ),
     ] = None,
@@ -153,7 +154,7 @@ def verify(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> int:
-    """Check a bundle again: files, model, firmware on the device, accuracy, counts."""
+    """Check a bundle again: files, model, firmware on the device, scores, counts."""
     from edgeflow.cli.artifacts import run_verify
 
     return run_verify(bundle, as_json)

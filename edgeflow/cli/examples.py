@@ -19,7 +19,7 @@ Examples:
 
 \b
 Networks: small, mlperf-resnet8, mlperf-dscnn, mlperf-mobilenet-v1-0.25,
-mlperf-autoencoder.
+mlperf-autoencoder, autoencoder.
 
 \b
 Other options (epochs, learning rate, split, image size) stand in

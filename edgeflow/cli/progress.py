@@ -20,6 +20,7 @@ _SHORT_NAMES: Mapping[str, str] = {
     "learning_rate": "rate",
     "train_loss": "loss",
     "validation_accuracy": "accuracy",
+    "validation_r2": "R2",
     "validation_loss": "val. loss",
 }
 

@@ -15,12 +15,13 @@ Row = tuple[str, str, str]
 
 def summary_rows(summary: Summary) -> list[Row]:
     """Name, value and kind of what matters most about a build."""
-    from edgeflow.report.render import quantity
+    from edgeflow.figures import quantity
 
     rows: list[Row] = [(summary.target, f"{summary.model} on {summary.data}", "")]
-    for accuracy in summary.accuracies:
-        name = f"accuracy, {accuracy.stage} ({accuracy.split}, {accuracy.images})"
-        rows.append((name, f"{accuracy.value:.2%}", accuracy.kind.value))
+    rows.append(("task", summary.task.value, ""))
+    for score in summary.all_scores:
+        name = f"{score.name}, {score.stage} ({score.split}, {score.images})"
+        rows.append((name, quantity(score.value, score.unit), score.kind.value))
     for figure in summary.figures:
         rows.append((figure.name, quantity(figure.value, figure.unit), figure.kind.value))
     for part in summary.row_by_row:
@@ -36,8 +37,16 @@ def summary_rows(summary: Summary) -> list[Row]:
 def summary_document(summary: Summary) -> dict[str, Any]:
     """What `summary_rows` shows, as JSON; every figure with unit, kind and source."""
     whole = summary.model_dump(mode="json")
-    described = ("target", "model", "data", "device", "images", "accuracies", "figures", "checks")
-    kept = (*described, "arena_proven_optimal", "arena_peak", "row_by_row")
+    described = ("target", "model", "data", "device", "images", "figures", "checks")
+    kept = (
+        *described,
+        "task",
+        "accuracies",
+        "scores",
+        "arena_proven_optimal",
+        "arena_peak",
+        "row_by_row",
+    )
     return {name: whole[name] for name in kept} | {"passed": summary.passed}
 
 

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeflow.data.postprocessing import Postprocessing, TargetAffine
 from edgeflow.data.preprocessing import Preprocessing, prepare
 from edgeflow.data.task import Task
 from edgeflow.errors import DataError
 
-__all__ = ["Dataset", "Split", "content_hash", "prepare"]
+__all__ = ["Dataset", "Split", "content_hash", "prepare", "wanted_outputs"]
 
 
 LABELS_HINT = (
@@ -33,7 +34,7 @@ class Split:
     """
 
     x: NDArray[Any]
-    y: NDArray[np.int64] | NDArray[np.float32] | None
+    y: NDArray[Any] | None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -63,6 +64,7 @@ class Split:
 class Dataset:
     """No sample occurs in two splits. Data without labels has no classes and is test alone.
 
+    `target` brings the outputs and the `y` of regression to the target's unit.
     `duplicates_dropped` counts samples that were left out because an identical one is in a test or
     validation part that the source itself defines. `content_hash` is the sha256 of all the rest.
     """
@@ -76,6 +78,12 @@ class Dataset:
     content_hash: str
     duplicates_dropped: int = 0
     task: Task = Task.CLASSIFICATION
+    target: TargetAffine | None = None
+
+    @property
+    def postprocessing(self) -> Postprocessing:
+        """What a network's answers mean."""
+        return Postprocessing(task=self.task, classes=self.classes, target=self.target)
 
     @property
     def input_shape_hwc(self) -> tuple[int, int, int]:
@@ -91,6 +99,15 @@ class Dataset:
         if self.task is Task.ANOMALY:
             return math.prod(self.input_shape_hwc)
         return self.train.quantities.shape[1]
+
+
+def wanted_outputs(dataset: Dataset) -> str:
+    """In words, how many outputs a network for this data has, and why."""
+    if dataset.task is Task.CLASSIFICATION:
+        return f"{dataset.outputs} classes"
+    if dataset.task is Task.REGRESSION:
+        return f"{dataset.outputs} target values (regression)"
+    return f"{dataset.outputs} elements to rebuild (anomaly detection)"
 
 
 def content_hash(

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeflow.data.assemble import RawData
 from edgeflow.data.class_folders import IMAGE_SUFFIXES, class_folders
 from edgeflow.data.dataset import Split
 from edgeflow.data.options import Color, DataOptions
 from edgeflow.data.preprocessing import Fit, ImageFrontEnd
+from edgeflow.data.raw import RawData
 from edgeflow.data.tree import FileTree
 from edgeflow.errors import DataError
 from edgeflow.progress import Progress, ProgressEvent

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeflow.data.assemble import RawData
 from edgeflow.data.dataset import Split
 from edgeflow.data.images import image_front_end, shape_images
 from edgeflow.data.options import DataOptions
+from edgeflow.data.raw import RawData
 from edgeflow.data.tree import FileTree
 from edgeflow.errors import DataError
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from edgeflow.data.assemble import RawData
 from edgeflow.data.dataset import Split
 from edgeflow.data.images import image_front_end, shape_images
+from edgeflow.data.npz_targets import class_labels, marks, quantities, task_of_targets
 from edgeflow.data.options import Color, DataOptions
 from edgeflow.data.preprocessing import FrontEnd, RawFeatures
+from edgeflow.data.raw import RawData
+from edgeflow.data.task import Task
 from edgeflow.data.tree import FileTree
 from edgeflow.errors import DataError
 
@@ -30,47 +33,80 @@ _ROLES = dict.fromkeys(("x", "image", "images", "data", "features"), "x") | dict
 )
 _KEYS_HINT = (
     "use the keys x and y, or x_train, y_train, x_test, y_test (x_validation, y_validation); data "
-    "without labels is one array, x or x_test"
+    "without labels is one array, x or x_test; anomaly detection takes x_train, x_test and y_test"
 )
 
 
 def read_npz(tree: FileTree, options: DataOptions) -> RawData:
     """Keys of one role (x, images, data, ...; y, labels, ...), alone or with a part (x_train, ...).
 
-    x is [N, H, W, C], [N, H, W] or [N, features]; y holds integers or class names. `classes` may
-    name the classes. One x alone is data without labels: its part is test.
+    x is [N, H, W, C], [N, H, W] or [N, features]; y holds integers or class names, or quantities
+    [N] or [N, outputs]. `classes` may name the classes. One x alone is data without labels: its
+    part is test. x_train, x_test and y_test (x_validation) are those of anomaly detection.
     """
-    arrays: dict[tuple[str, str], NDArray[Any]] = {}
-    names: tuple[str, ...] | None = None
-    for member in tree.names:
-        key = member.removesuffix(".npy")
-        if key in ("classes", "class_names"):
-            names = tuple(str(v) for v in _array(tree, member).reshape(-1))
-        elif (slot := _slot(key)) is not None:
-            if slot in arrays:
-                raise DataError(f"{tree.origin}: two arrays for {slot[1]} of {slot[0]}")
-            arrays[slot] = _array(tree, member)
+    members = _members(tree)
+    arrays = {slot: _array(tree, member) for slot, member in members.items()}
     if len(arrays) == 1 and next(iter(arrays))[1] == "x":
         (x,) = arrays.values()
         samples, front_end = _inputs(tree, {"test": x}, options)
         return RawData(tree.name, {"test": Split(samples["test"], None)}, (), front_end)
+    y = {part: values for (part, role), values in arrays.items() if role == "y"}
+    task = task_of_targets(tree.origin, y, ("train", "x") in arrays, options)
     parts = sorted({part for part, _ in arrays})
-    lacking = [f"{r} of {p}" for p in parts for r in "xy" if (p, r) not in arrays]
+    _require_whole(tree, arrays, parts, task)
+    samples, front_end = _inputs(tree, {part: arrays[part, "x"] for part in parts}, options)
+    if task is Task.ANOMALY:
+        targets: Mapping[str, NDArray[Any]] = {"test": marks(tree, y["test"])}
+        classes: tuple[str, ...] = ()
+    elif task is Task.REGRESSION:
+        targets, classes = quantities(tree, y), ()
+    else:
+        targets, classes = class_labels(tree, y, _class_names(tree))
+    splits = {part: Split(samples[part], targets.get(part)) for part in parts}
+    return RawData(tree.name, splits, classes, front_end, task)
+
+
+def task_of_npz(tree: FileTree, options: DataOptions) -> Task | None:
+    """The task that the file is for, from its arrays of labels; None without any."""
+    members = _members(tree)
+    y = {part: _array(tree, name) for (part, role), name in members.items() if role == "y"}
+    if not y:
+        return None
+    return task_of_targets(tree.origin, y, ("train", "x") in members, options)
+
+
+def _members(tree: FileTree) -> dict[tuple[str, str], str]:
+    """The member that holds each role of each part."""
+    found: dict[tuple[str, str], str] = {}
+    for member in tree.names:
+        slot = _slot(member.removesuffix(".npy"))
+        if slot in found:
+            raise DataError(f"{tree.origin}: two arrays for {slot[1]} of {slot[0]}")
+        if slot is not None:
+            found[slot] = member
+    return found
+
+
+def _require_whole(
+    tree: FileTree, arrays: Mapping[tuple[str, str], Any], parts: list[str], task: Task
+) -> None:
+    """Raise DataError where x or y of a part is missing that the task needs."""
+    labelled = ["test"] if task is Task.ANOMALY else parts
+    lacking = [f"x of {part}" for part in parts if (part, "x") not in arrays]
+    lacking += [f"y of {part}" for part in labelled if (part, "y") not in arrays]
     if lacking or "train" not in parts:
         keys = ", ".join(name.removesuffix(".npy") for name in tree.names) or "none"
         raise DataError(
             f"{tree.origin}: no {lacking[0] if lacking else 'training'} array (keys: {keys})",
             hint=_KEYS_HINT,
         )
-    labels, classes = _labels(tree, {part: arrays[part, "y"] for part in parts}, names)
-    samples, front_end = _inputs(tree, {part: arrays[part, "x"] for part in parts}, options)
-    return RawData(tree.name, {p: Split(samples[p], labels[p]) for p in parts}, classes, front_end)
 
 
-def has_labels(tree: FileTree) -> bool:
-    """Whether any array is one of labels, by its key."""
-    slots = [_slot(member.removesuffix(".npy")) for member in tree.names]
-    return any(slot is not None and slot[1] == "y" for slot in slots)
+def _class_names(tree: FileTree) -> tuple[str, ...] | None:
+    for member in tree.names:
+        if member.removesuffix(".npy") in ("classes", "class_names"):
+            return tuple(str(v) for v in _array(tree, member).reshape(-1))
+    return None
 
 
 def _inputs(
@@ -159,33 +195,3 @@ def _samples(tree: FileTree, part: str, x: NDArray[Any]) -> NDArray[Any]:
         )
     shape = {2: (len(x), 1, 1, *x.shape[1:]), 3: (*x.shape, 1), 4: x.shape}[x.ndim]
     return np.ascontiguousarray(x).reshape(shape)
-
-
-def _labels(
-    tree: FileTree, y: dict[str, NDArray[Any]], names: tuple[str, ...] | None
-) -> tuple[dict[str, NDArray[np.int64]], tuple[str, ...]]:
-    y = {part: v[:, 0] if v.ndim == 2 and v.shape[1] == 1 else v for part, v in y.items()}
-    for part, values in y.items():
-        if values.ndim != 1 or not values.size or values.dtype.kind not in "iuU":
-            raise DataError(
-                f"{tree.origin}: {part} y has shape {values.shape} and type {values.dtype}",
-                hint="y must hold one integer or class name a sample; take argmax of one-hot rows",
-            )
-    if any(values.dtype.kind == "U" for values in y.values()):
-        strings = {part: values.astype(str) for part, values in y.items()}
-        found = tuple(sorted({str(v) for values in strings.values() for v in np.unique(values)}))
-        index = {name: i for i, name in enumerate(found)}
-        return {
-            part: np.array([index[str(v)] for v in values], dtype=np.int64)
-            for part, values in strings.items()
-        }, found
-    if names is None:
-        largest = max(int(values.max()) for values in y.values())
-        if largest >= sum(len(values) for values in y.values()):
-            raise DataError(
-                f"{tree.origin}: label {largest} is larger than the number of samples",
-                hint="number the classes from 0 without gaps",
-            )
-        names = tuple(str(n) for n in range(largest + 1))
-    limits = np.iinfo(np.int64)
-    return {p: v.clip(limits.min, limits.max).astype(np.int64) for p, v in y.items()}, names

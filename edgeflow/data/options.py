@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from edgeflow.data.preprocessing import Fit
+
+
+class TaskChoice(StrEnum):
+    """What is asked of the network; AUTO is what the data say."""
+
+    AUTO = "auto"  # y of an .npz that is floating point: regression; x_train without y_train, or a
+    # normal_class: anomaly; the rest: classification
+    CLASSIFICATION = "classification"
+    REGRESSION = "regression"
+    ANOMALY = "anomaly"
 
 
 class Format(StrEnum):
@@ -66,6 +77,8 @@ class DataOptions(BaseModel):
 
     source: str = "digits"
     format: Format = Format.AUTO
+    task: TaskChoice = TaskChoice.AUTO
+    normal_class: tuple[str, ...] = ()
     image_size: tuple[int, int] | None = None
     fit: Fit = Fit.CROP
     color: Color = Color.AUTO
@@ -77,6 +90,17 @@ class DataOptions(BaseModel):
     test_fraction: float = Field(default=0.2, gt=0, lt=1)
     seed: int = Field(default=0, ge=0, lt=2**63)
     max_decoded_bytes: int = Field(default=4 * 1024**3, gt=0)
+
+    @field_validator("normal_class", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _normal_class_is_for_anomalies(self) -> DataOptions:
+        if self.normal_class and self.task not in (TaskChoice.AUTO, TaskChoice.ANOMALY):
+            raise ValueError(f"task {self.task} and a normal_class contradict each other")
+        return self
 
     @model_validator(mode="after")
     def _sizes(self) -> DataOptions:

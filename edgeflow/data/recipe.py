@@ -1,7 +1,8 @@
-"""Preprocessing in words, for who writes it on the device."""
+"""Preprocessing and postprocessing in words, for who writes it on the device."""
 
 from __future__ import annotations
 
+from edgeflow.data.postprocessing import Postprocessing
 from edgeflow.data.preprocessing import (
     Affine,
     Fit,
@@ -9,6 +10,7 @@ from edgeflow.data.preprocessing import (
     MfccFrontEnd,
     Preprocessing,
 )
+from edgeflow.data.task import Task
 
 _FITS = {
     Fit.NONE: "the image has this size already",
@@ -27,6 +29,30 @@ def steps(preprocessing: Preprocessing) -> tuple[str, ...]:
     elif isinstance(front_end, MfccFrontEnd):
         first = _mfcc(front_end)
     return (*first, _affine(preprocessing.affine))
+
+
+def answer(postprocessing: Postprocessing) -> str:
+    """What to do with int8 answers `q`, as `postprocessing.json` says it for programs."""
+    grid = postprocessing.output
+    value = "(q - zero_point) * scale"
+    if grid is not None:
+        value = f"(q - {grid.zero_point}) * {grid.scale!r}"
+    if postprocessing.task is Task.CLASSIFICATION:
+        return "The largest output is at the index of the class."
+    if postprocessing.task is Task.ANOMALY:
+        return (
+            f"y = {value} is the input x again, element by element. The mean of (y - x)^2 over all "
+            "elements (x as it went in, dequantized) is the larger the less the sample is like the "
+            "normal ones of the training data: compare it with a threshold of your own."
+        )
+    target = postprocessing.target
+    assert target is not None
+    if len(target.scale) > 1:
+        return (
+            f"Output k is {value} * scale[k] + offset[k] in the unit of the k-th target value; "
+            "`target` in `postprocessing.json` has scale and offset."
+        )
+    return f"{value} * {target.scale[0]!r} + {target.offset[0]!r} is in the target's unit."
 
 
 def _image(front_end: ImageFrontEnd) -> tuple[str, ...]:

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from edgeflow.data.assemble import RawData, assemble
+from edgeflow.data.assemble import assemble
 from edgeflow.data.cifar10 import read_cifar10
 from edgeflow.data.dataset import Dataset, Split
 from edgeflow.data.detect import detect
 from edgeflow.data.images import image_front_end, read_image_folders, shape_images
 from edgeflow.data.mnist import read_mnist
-from edgeflow.data.npz import has_labels, read_npz
-from edgeflow.data.options import DataOptions, Format
+from edgeflow.data.npz import read_npz, task_of_npz
+from edgeflow.data.options import DataOptions, Format, TaskChoice
+from edgeflow.data.raw import RawData
+from edgeflow.data.task import Task
 from edgeflow.data.tree import FileTree, open_tree
 from edgeflow.data.wav import read_wav_folders
 from edgeflow.errors import ConfigError, DataError, UnknownNameError
 from edgeflow.progress import Progress, silent
 
-__all__ = ["BUILT_IN", "READERS", "DataOptions", "is_labelled", "load"]
+__all__ = ["BUILT_IN", "READERS", "DataOptions", "load", "task_of"]
 
 
 def _digits(options: DataOptions) -> RawData:
@@ -61,23 +64,43 @@ def load(options: DataOptions, progress: Progress = silent) -> Dataset:
                 f"source {options.source!r} is built in and takes no format",
                 hint=f"leave format out; ./{options.source} names a folder",
             )
-        return assemble(BUILT_IN[options.source](options), options)
+        return assemble(_of_task(BUILT_IN[options.source](options), options), options)
     path = Path(options.source).expanduser()
     if not path.exists():
         raise _not_found(options.source)
     with open_tree(path, options.max_decoded_bytes) as tree:
         form = detect(tree) if options.format is Format.AUTO else options.format
         raw = READERS[form](tree, options, progress)
-    return assemble(raw, options)
+    return assemble(_of_task(raw, options), options)
 
 
-def is_labelled(options: DataOptions) -> bool:
-    """Whether the data of a source that exists has labels; looks at names, not at samples."""
-    if options.source in BUILT_IN:
-        return True
-    with open_tree(Path(options.source).expanduser(), options.max_decoded_bytes) as tree:
-        form = detect(tree) if options.format is Format.AUTO else options.format
-        return form is not Format.NPZ or has_labels(tree)
+def task_of(options: DataOptions) -> Task | None:
+    """The task of a source that exists, None for data without labels; looks at no samples."""
+    chosen = Task.ANOMALY if options.normal_class else _CHOSEN.get(options.task)
+    if options.source not in BUILT_IN:
+        with open_tree(Path(options.source).expanduser(), options.max_decoded_bytes) as tree:
+            form = detect(tree) if options.format is Format.AUTO else options.format
+            if form is Format.NPZ:
+                found = task_of_npz(tree, options)
+                return found if found is not Task.CLASSIFICATION else chosen or found
+    return chosen or Task.CLASSIFICATION
+
+
+_CHOSEN: dict[TaskChoice, Task] = {TaskChoice(task.value): task for task in Task}
+
+
+def _of_task(raw: RawData, options: DataOptions) -> RawData:
+    """Data with classes as those of the task that is asked for."""
+    if raw.task is not Task.CLASSIFICATION or not raw.classes:
+        return raw
+    if options.normal_class or options.task is TaskChoice.ANOMALY:
+        return replace(raw, task=Task.ANOMALY)
+    if options.task is TaskChoice.REGRESSION:
+        raise DataError(
+            f"{raw.name} holds classes, and regression needs quantities",
+            hint="bring an .npz whose y holds numbers, [N] or [N, outputs]",
+        )
+    return raw
 
 
 def _not_found(source: str) -> DataError | UnknownNameError:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeflow.data.assemble import RawData
 from edgeflow.data.class_folders import WAV_SUFFIXES, class_folders
 from edgeflow.data.dataset import Split
 from edgeflow.data.mfcc import mfcc, mfcc_front_end
 from edgeflow.data.options import DataOptions
 from edgeflow.data.preprocessing import MfccFrontEnd
+from edgeflow.data.raw import RawData
 from edgeflow.data.tree import FileTree
 from edgeflow.errors import DataError
 from edgeflow.progress import Progress, ProgressEvent

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeflow.data.score import Better, Score, ScoreName, accuracy
 from edgeflow.errors import VerdictError
-from edgeflow.figures import Unit
-from edgeflow.gate.budget import Budget, accuracy_needs_labels
+from edgeflow.figures import Unit, quantity
+from edgeflow.gate.budget import LIMITED, Budget, require_countable, score_limit
+from edgeflow.gate.scoring import Scoring, score_answers
+
+__all__ = ["Check", "CheckName", "Evidence", "Verdict", "accuracy", "judge", "require"]
 
 Int8 = NDArray[np.int8]
 
@@ -21,11 +26,18 @@ class CheckName(StrEnum):
     BIT_EXACT = "device bit-exact with the interpreter"
     HOST_BIT_EXACT = "host build bit-exact with the interpreter"
     ACCURACY = "accuracy on the device"
+    RMSE = "RMSE on the device"
+    AUC = "AUC on the device"
     INSTRUCTIONS = "instructions per inference"
     FLASH = "flash"
     RAM = "RAM"
 
 
+_OF_SCORE = {
+    ScoreName.ACCURACY: CheckName.ACCURACY,
+    ScoreName.RMSE: CheckName.RMSE,
+    ScoreName.AUC: CheckName.AUC,
+}
 _EQUALITIES = frozenset({CheckName.BIT_EXACT, CheckName.HOST_BIT_EXACT})
 
 
@@ -45,8 +57,9 @@ class Check:
 class Evidence:
     """What was obtained from the device: answers int8[N, outputs] and costs of the artifact.
 
-    `host` is None where the artifact does not run on the host. `labels` is None where the data has
-    none: bit-exactness and costs are all there is to judge.
+    `host` is None where the artifact does not run on the host. `labels` (target values in their
+    unit, for regression) is None where the data has none: bit-exactness and costs are all there is
+    to judge. `scoring` says how answers are read.
     `ram_bytes` is static data plus the stack's high-water mark; `instructions` the largest count of
     one inference.
     """
@@ -54,19 +67,26 @@ class Evidence:
     expected: Int8
     device: Int8
     host: Int8 | None
-    labels: NDArray[np.int64] | None
+    labels: NDArray[Any] | None
     instructions: int
     flash_bytes: int
     ram_bytes: int
+    scoring: Scoring = field(default_factory=Scoring)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """All checks and the accuracy counted from the device's answers (None without labels)."""
+    """All checks, and the scores counted from the device's answers (none without labels)."""
 
     checks: tuple[Check, ...]
-    accuracy: float | None
+    scores: tuple[Score, ...]
     images: int
+
+    @property
+    def accuracy(self) -> float | None:
+        """The accuracy, of a classifier with labels."""
+        counted = (score.value for score in self.scores if score.name is ScoreName.ACCURACY)
+        return next(counted, None)
 
     @property
     def passed(self) -> bool:
@@ -74,23 +94,15 @@ class Verdict:
         return all(check.passed for check in self.checks)
 
 
-def accuracy(answers: Int8, labels: NDArray[np.int64]) -> float:
-    """Fraction of labels whose answer's largest value (the first of equals) is at their index.
-
-    A label without an answer counts as wrong.
-    """
-    classes = np.argmax(answers.reshape(len(answers), -1), axis=1)[: len(labels)]
-    return int(np.count_nonzero(classes == labels[: len(classes)])) / len(labels)
-
-
 def judge(evidence: Evidence, budget: Budget) -> Verdict:
     """Compare every answer with the interpreter's and every cost with its budget.
 
-    Raises ConfigError for a budget of accuracy without labels to count it by.
+    Raises ConfigError for a budget of a score that the task has not, or without labels.
     """
-    counted = None if evidence.labels is None else accuracy(evidence.device, evidence.labels)
-    if counted is None and budget.accuracy is not None:
-        raise accuracy_needs_labels(budget)
+    task = evidence.scoring.postprocessing.task
+    require_countable(budget, None if evidence.labels is None else task)
+    counted = score_answers(evidence.device, evidence.labels, evidence.scoring)
+    limit = score_limit(budget, task)
     checks = [
         _equality(CheckName.BIT_EXACT, evidence.expected, evidence.device),
         *(
@@ -98,7 +110,7 @@ def judge(evidence: Evidence, budget: Budget) -> Verdict:
             if evidence.host is None
             else [_equality(CheckName.HOST_BIT_EXACT, evidence.expected, evidence.host)]
         ),
-        *([] if counted is None else [_at_least(CheckName.ACCURACY, counted, budget.accuracy)]),
+        *([] if evidence.labels is None else [_score(LIMITED[task][1], counted, limit)]),
         _at_most(
             CheckName.INSTRUCTIONS, evidence.instructions, budget.instructions, Unit.INSTRUCTIONS
         ),
@@ -158,12 +170,22 @@ def _at_most(name: CheckName, value: int, limit: int | None, unit: Unit) -> Chec
     return Check(name, False, value, limit, unit, detail)
 
 
-def _at_least(name: CheckName, value: float, limit: float | None) -> Check:
+def _score(name: ScoreName, counted: tuple[Score, ...], limit: float | None) -> Check:
+    """The check of the task's own score; answers of another shape have none, and fail a limit."""
+    check = _OF_SCORE[name]
+    score = next((score for score in counted if score.name is name), None)
+    if score is None:
+        detail = f"the answers have another shape than {name} is counted from"
+        return Check(check, False, 0.0, limit, Unit.COUNT, detail)
+    shown = quantity(score.value, score.unit)
     if limit is None:
-        return Check(name, True, value, None, Unit.FRACTION, f"{value:.2%} (no budget)")
-    if value >= limit:
-        return Check(
-            name, True, value, limit, Unit.FRACTION, f"{value:.2%}, at least {limit:.2%} wanted"
-        )
-    detail = f"{value:.2%}, {(limit - value) * 100:.2f} points below the wanted {limit:.2%}"
-    return Check(name, False, value, limit, Unit.FRACTION, detail)
+        return Check(check, True, score.value, None, score.unit, f"{shown} (no budget)")
+    wanted = quantity(limit, score.unit)
+    larger = score.better is Better.LARGER
+    if score.value >= limit if larger else score.value <= limit:
+        detail = f"{shown}, at {'least' if larger else 'most'} {wanted} wanted"
+        return Check(check, True, score.value, limit, score.unit, detail)
+    missed = abs(limit - score.value)
+    amount = f"{missed * 100:.2f} points" if score.unit is Unit.FRACTION else f"{missed:.4g}"
+    detail = f"{shown}, {amount} {'below' if larger else 'above'} the wanted {wanted}"
+    return Check(check, False, score.value, limit, score.unit, detail)

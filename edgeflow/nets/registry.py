@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -135,6 +136,26 @@ def seed(shape: ShapeHWC, outputs: int) -> NetworkSpec:
     )
 
 
+def autoencoder(shape: ShapeHWC, outputs: int) -> NetworkSpec:
+    """Anomaly detection on inputs of any shape: dense, down to a code and up again.
+
+    An eighth of the elements of the input, from 4 to 32, are the code, and four times as many, at
+    most 128, the layers before and after it.
+    """
+    code = min(32, max(4, math.prod(shape) // 8))
+    wide = min(128, 4 * code)
+    return NetworkSpec(
+        name="autoencoder",
+        input_shape=shape,
+        cells=(
+            Dense(units=wide),
+            Dense(units=code),
+            Dense(units=wide),
+            Logits(units=outputs),
+        ),
+    )
+
+
 NETWORKS: dict[str, Callable[[ShapeHWC, int], NetworkSpec]] = {
     "small": small,
     "seed": seed,
@@ -142,7 +163,9 @@ NETWORKS: dict[str, Callable[[ShapeHWC, int], NetworkSpec]] = {
     "mlperf-dscnn": mlperf_dscnn,
     "mlperf-mobilenet-v1-0.25": mlperf_mobilenet,
     "mlperf-autoencoder": mlperf_autoencoder,
+    "autoencoder": autoencoder,
 }
+AUTOENCODERS = ("autoencoder", "mlperf-autoencoder")
 
 
 def specify(name: str, input_shape_hwc: ShapeHWC, outputs: int) -> NetworkSpec:

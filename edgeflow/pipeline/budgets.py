@@ -14,8 +14,11 @@ FIELDS: Mapping[str, str] = {
     "ram": "ram_bytes",
     "instructions": "instructions",
     "accuracy": "accuracy",
+    "rmse": "rmse",
+    "auc": "auc",
 }
-EXAMPLES = "flash=64KiB, ram=16k, instructions=500k, accuracy=0.95"
+EXAMPLES = "flash=64KiB, ram=16k, instructions=500k, accuracy=0.95, rmse=0.1, auc=0.9"
+_SHARES = {"accuracy": "an accuracy", "auc": "an AUC"}
 
 _BYTE_UNITS: Mapping[str, int] = {
     "": 1,
@@ -34,6 +37,8 @@ _UNITS: Mapping[str, Mapping[str, float]] = {
     "ram": _BYTE_UNITS,
     "instructions": _COUNT_UNITS,
     "accuracy": _FRACTION_UNITS,
+    "rmse": {"": 1.0},
+    "auc": _FRACTION_UNITS,
 }
 _QUANTITY = re.compile(r"([0-9][0-9_]*(?:\.[0-9]+)?|\.[0-9]+)\s*([A-Za-z%]*)")
 
@@ -70,16 +75,24 @@ def _parse_quantity(argument: str, name: str, text: str) -> int | float:
     factor = units.get(match[2].lower()) if match else None
     if match is None or factor is None:
         accepted = ", ".join(unit for unit in units if unit)
+        unit_hint = f", optionally with one of: {accepted}" if accepted else ""
         raise UsageError(
             f"--budget {argument}: {text!r} is not a quantity of {name}",
-            hint=f"a number, optionally with one of: {accepted}; such as {EXAMPLES}",
+            hint=f"a number{unit_hint}; such as {EXAMPLES}",
         )
     value = float(match[1].replace("_", "")) * factor
-    if name == "accuracy":
+    if name in _SHARES:
         if not 0.0 <= value <= 1.0:
             raise UsageError(
-                f"--budget {argument}: an accuracy lies between 0 and 1",
+                f"--budget {argument}: {_SHARES[name]} lies between 0 and 1",
                 hint="write 0.95 or 95%",
+            )
+        return value
+    if name == "rmse":
+        if not 0.0 < value < math.inf:
+            raise UsageError(
+                f"--budget {argument}: an RMSE is larger than 0",
+                hint="write the largest error to be let through, in the unit of the target",
             )
         return value
     if value < 1 or not math.isfinite(value) or value != int(value):

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from edgeflow.data.options import Scaling
+from edgeflow.data.task import Task
 from edgeflow.errors import ConfigError
-from edgeflow.gate.budget import accuracy_needs_labels
+from edgeflow.gate.budget import require_countable
 from edgeflow.pipeline.brought import (
     ModelKind,
     data_digest,
@@ -50,6 +51,7 @@ class Plan:
 
 def make_plan(config: Config) -> Plan:
     """Resolve every name of the configuration; nothing is written. Raises what cannot be found."""
+    from edgeflow.data.sources import task_of
     from edgeflow.pipeline.stages import GROWN_STAGES, STAGES_BY_MODEL
 
     kind = kind_of_model(config.build.model)
@@ -58,11 +60,12 @@ def make_plan(config: Config) -> Plan:
             f"[grow] cannot grow {config.build.model}: only networks of edgeflow grow",
             hint="leave [build] model out, or name a network of edgeflow to start from",
         )
-    config = _with_value_range(config)
+    content = data_digest(config.data.source)
+    task = task_of(config.data)
+    require_countable(config.budget, task)
+    config = _with_value_range(_with_network_of(config, task))
     target = registry.load(config.build.target)
     _require_weight_bits(config, target)
-    content = data_digest(config.data.source)
-    _require_countable_accuracy(config)
     return Plan(
         config=config,
         target=target,
@@ -93,12 +96,24 @@ def _require_weight_bits(config: Config, target: Target) -> None:
             )
 
 
-def _require_countable_accuracy(config: Config) -> None:
-    """Refuse a budget of accuracy that nothing can be counted against, before anything runs."""
-    from edgeflow.data.sources import is_labelled
+def _with_network_of(config: Config, task: Task | None) -> Config:
+    """The configuration with a network that rebuilds its input, where the task is anomalies.
 
-    if config.budget.accuracy is not None and not is_labelled(config.data):
-        raise accuracy_needs_labels(config.budget)
+    It takes the place of the default, never that of a classifier that a user names.
+    """
+    from edgeflow.nets.registry import AUTOENCODERS, NETWORKS
+
+    build = config.build
+    if task is not Task.ANOMALY or build.model not in NETWORKS or build.model in AUTOENCODERS:
+        return config
+    if "model" in build.model_fields_set:
+        raise ConfigError(
+            f"{build.model} is a classifier, and anomaly detection needs a network that rebuilds "
+            "its input",
+            hint=f"use one of {', '.join(AUTOENCODERS)}, or leave the model out",
+        )
+    build = build.model_copy(update={"model": AUTOENCODERS[0]})
+    return config.model_copy(update={"build": build})
 
 
 def _with_value_range(config: Config) -> Config:

@@ -46,6 +46,7 @@ _DEPLOYED = (
     "edgeflow.pipeline.steps.generate",
     "edgeflow.pipeline.steps.inputs",
     "edgeflow.pipeline.steps.run",
+    "edgeflow.pipeline.steps.scored",
     "edgeflow.targets",
 )
 _REPORTED = (
@@ -53,6 +54,7 @@ _REPORTED = (
     "edgeflow.pipeline.steps.gate",
     "edgeflow.pipeline.steps.memory_rows",
     "edgeflow.pipeline.steps.report",
+    "edgeflow.pipeline.steps.score_rows",
     "edgeflow.pipeline.steps.summarize",
     "edgeflow.report",
 )
@@ -70,7 +72,12 @@ TRAIN = Stage(
     run=train.run,
     reads=("data",),
     options=("model", "seed", "train"),
-    modules=(*_BROUGHT, "edgeflow.pipeline.steps.recorder", "edgeflow.train"),
+    modules=(
+        *_BROUGHT,
+        "edgeflow.pipeline.steps.recorder",
+        "edgeflow.pipeline.steps.scored",
+        "edgeflow.train",
+    ),
     packages=("numpy", "onnx", "safetensors", "torch"),
 )
 
@@ -163,10 +170,10 @@ def _to_bundle(model: str, found: tuple[str, ...]) -> tuple[Stage, ...]:
         Stage(
             name="gate",
             run=gate.run,
-            reads=("compile", "run"),
+            reads=("data", model, "compile", "run"),
             options=("budget",),
             modules=_DEPLOYED,
-            packages=("numpy",),
+            packages=("numpy", "tflite"),
         ),
         Stage(
             name="report",

@@ -15,49 +15,52 @@ from edgeflow.errors import TrainingError
 from edgeflow.quantize.freeze import freeze
 from edgeflow.quantize.network import StepNetwork
 from edgeflow.quantize.options import QuantizeOptions
-from edgeflow.train.soft_loss import distillation_loss, soft_loss
+from edgeflow.train.objective import Objective
 
 
 @dataclass(frozen=True, eq=False)
-class LabeledSamples:
-    """Inputs [N, C, H, W], labels [N], and the float network's logits [N, classes]."""
+class Samples:
+    """Inputs [N, C, H, W], targets of the task, and the float network's outputs [N, outputs]."""
 
     x: Tensor
-    labels: Tensor
-    teacher_logits: Tensor
+    targets: Tensor
+    teacher_outputs: Tensor
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A frozen network with its fraction correct and its distance to the float network."""
+    """A frozen network with its outputs, their score, and its distance to the float network."""
 
     network: StepNetwork
-    accuracy: float
-    loss: float
+    outputs: Tensor
+    score: float
+    distance: float
 
     def better_than(self, other: Candidate) -> bool:
-        """Higher accuracy, or the same and closer to the float network."""
-        return (self.accuracy, -self.loss) > (other.accuracy, -other.loss)
+        """A higher score, or the same and closer to the float network."""
+        return (self.score, -self.distance) > (other.score, -other.distance)
 
 
-def logits_in_batches(network: StepNetwork, x: Tensor, batch_size: int = 256) -> Tensor:
-    """Logits [N, classes] without gradient."""
+def outputs_in_batches(network: StepNetwork, x: Tensor, batch_size: int = 256) -> Tensor:
+    """Outputs (logits, where a softmax follows) [N, outputs] without gradient."""
     with torch.no_grad():
         return torch.cat([network.logits(batch) for batch in x.split(batch_size)])
 
 
-def evaluate(frozen: StepNetwork, samples: LabeledSamples, temperature: float) -> Candidate:
-    """Accuracy and distillation loss of a frozen network."""
-    logits = logits_in_batches(frozen, samples.x)
-    accuracy = float((logits.argmax(1) == samples.labels).double().mean())
-    loss = float(soft_loss(logits, samples.teacher_logits, temperature))
-    return Candidate(frozen, accuracy, loss)
+def evaluate(
+    frozen: StepNetwork, samples: Samples, objective: Objective, temperature: float
+) -> Candidate:
+    """Score and distance of a frozen network."""
+    outputs = outputs_in_batches(frozen, samples.x)
+    distance = float(objective.distance(outputs, samples.teacher_outputs, temperature))
+    return Candidate(frozen, outputs, objective.score(outputs, samples.targets), distance)
 
 
 def fine_tune(
     network: StepNetwork,
-    train: LabeledSamples,
-    validation: LabeledSamples,
+    train: Samples,
+    validation: Samples,
+    objective: Objective,
     options: QuantizeOptions,
     order: torch.Generator,
     after_epoch: Callable[[int, float, Candidate], None],
@@ -80,13 +83,11 @@ def fine_tune(
         seen = 0
         permuted = torch.randperm(len(train.x), generator=order)
         for batch, rows in enumerate(permuted.split(options.batch_size), start=1):
-            loss = distillation_loss(
-                student.logits(train.x[rows]),
-                train.teacher_logits[rows],
-                train.labels[rows],
-                temperature=options.temperature,
-                soft_weight=options.soft_weight,
-            )
+            outputs = student.logits(train.x[rows])
+            teacher = train.teacher_outputs[rows]
+            soft = objective.distance(outputs, teacher, options.temperature)
+            hard = objective.loss(outputs, train.targets[rows], 0.0)
+            loss = options.soft_weight * soft + (1.0 - options.soft_weight) * hard
             if not torch.isfinite(loss):
                 raise TrainingError(
                     f"quantization-aware fine-tuning: loss {loss.item()} in epoch {epoch}",
@@ -99,7 +100,7 @@ def fine_tune(
             schedule.step()
             total, seen = total + loss.item() * len(rows), seen + len(rows)
             after_batch(epoch, batch, batches, total / seen)
-        candidate = evaluate(freeze(student), validation, options.temperature)
+        candidate = evaluate(freeze(student), validation, objective, options.temperature)
         after_epoch(epoch, total / len(train.x), candidate)
         if best is None or candidate.better_than(best):
             best = candidate

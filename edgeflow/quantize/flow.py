@@ -15,10 +15,10 @@ from edgeflow.nets.layout import network_input
 from edgeflow.progress import Progress, ProgressEvent, epoch_part, silent
 from edgeflow.quantize.fine_tune import (
     Candidate,
-    LabeledSamples,
+    Samples,
     evaluate,
     fine_tune,
-    logits_in_batches,
+    outputs_in_batches,
 )
 from edgeflow.quantize.freeze import freeze
 from edgeflow.quantize.network import StepNetwork
@@ -27,6 +27,7 @@ from edgeflow.quantize.post_training import quantize_post_training
 from edgeflow.quantize.trace import trace
 from edgeflow.quantize.weight_bits import bits_by_layer
 from edgeflow.train.determinism import deterministic
+from edgeflow.train.objective import OBJECTIVES, Objective
 
 STAGE = "quantize"
 
@@ -40,24 +41,27 @@ class Kept(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class QuantizedNetwork:
-    """`module` is a frozen StepNetwork, input [N, C, H, W]; accuracies are validation fractions.
+    """`module` is a frozen StepNetwork, input [N, C, H, W]; scores are the task's on validation.
 
-    `fine_tuned_accuracy` is None without fine-tuning. `calibration_inputs` is what `lower` takes.
+    `fine_tuned_score` is None without fine-tuning. `post_training_outputs` and `fine_tuned_outputs`
+    are those on validation, [N, outputs]. `calibration_inputs` is what `lower` takes.
     """
 
     module: StepNetwork
     kept: Kept
-    float_accuracy: float
-    post_training_accuracy: float
-    fine_tuned_accuracy: float | None
+    float_score: float
+    post_training_score: float
+    fine_tuned_score: float | None
+    post_training_outputs: NDArray[np.float32]
+    fine_tuned_outputs: NDArray[np.float32] | None
     calibration_inputs: NDArray[np.float32]
 
     @property
-    def accuracy(self) -> float:
-        """Validation accuracy of `module`."""
-        if self.kept is Kept.FINE_TUNED and self.fine_tuned_accuracy is not None:
-            return self.fine_tuned_accuracy
-        return self.post_training_accuracy
+    def score(self) -> float:
+        """Score of `module` on validation."""
+        if self.kept is Kept.FINE_TUNED and self.fine_tuned_score is not None:
+            return self.fine_tuned_score
+        return self.post_training_score
 
 
 def quantize(
@@ -68,25 +72,34 @@ def quantize(
     Fine-tuning is kept only if it is better than post-training quantization. The test part is never
     read. Raises ConfigError, ModelError, UnsupportedOperatorError, TrainingError.
     """
+    objective = OBJECTIVES[dataset.task]
     with deterministic(options.seed, options.threads) as generator:
         train_x = _inputs(dataset, dataset.train)
         rows = torch.randperm(len(train_x), generator=generator)[: options.calibration_samples]
         calibration = train_x[rows.sort().values]
         _say(progress, "tracing", options)
         teacher = trace(network, calibration)
-        train = _samples(teacher, train_x, dataset.train)
-        validation = _samples(teacher, _inputs(dataset, dataset.validation), dataset.validation)
-        reference = evaluate(teacher, validation, options.temperature)
+        train = _samples(teacher, objective, train_x, dataset.train)
+        held_out = dataset.validation
+        validation = _samples(teacher, objective, _inputs(dataset, held_out), held_out)
+        reference = evaluate(teacher, validation, objective, options.temperature)
+
+        def values(candidate: Candidate) -> dict[str, float]:
+            return {
+                f"validation_{objective.score_name}": candidate.score,
+                "validation_loss": candidate.distance,
+            }
+
         _say(progress, "post-training quantization", options)
         student = quantize_post_training(
             teacher, calibration, options.weight_bits, bits_by_layer(teacher, options)
         )
-        post_training = evaluate(freeze(student), validation, options.temperature)
-        _say(progress, "post-training quantization", options, 0, _values(post_training))
+        post_training = evaluate(freeze(student), validation, objective, options.temperature)
+        _say(progress, "post-training quantization", options, 0, values(post_training))
 
         def after_epoch(epoch: int, train_loss: float, candidate: Candidate) -> None:
-            values = {"train_loss": train_loss} | _values(candidate)
-            _say(progress, f"fine-tuning, epoch {epoch}", options, epoch, values)
+            told = {"train_loss": train_loss} | values(candidate)
+            _say(progress, f"fine-tuning, epoch {epoch}", options, epoch, told)
 
         def after_batch(epoch: int, batch: int, batches: int, loss: float) -> None:
             message, epochs = "fine-tuning, epoch", options.epochs
@@ -95,7 +108,9 @@ def quantize(
                 progress(part)
 
         tuned = (
-            fine_tune(student, train, validation, options, generator, after_epoch, after_batch)
+            fine_tune(
+                student, train, validation, objective, options, generator, after_epoch, after_batch
+            )
             if options.epochs
             else None
         )
@@ -104,9 +119,11 @@ def quantize(
     return QuantizedNetwork(
         module=best.network,
         kept=Kept.FINE_TUNED if keep_tuned else Kept.POST_TRAINING,
-        float_accuracy=reference.accuracy,
-        post_training_accuracy=post_training.accuracy,
-        fine_tuned_accuracy=None if tuned is None else tuned.accuracy,
+        float_score=reference.score,
+        post_training_score=post_training.score,
+        fine_tuned_score=None if tuned is None else tuned.score,
+        post_training_outputs=post_training.outputs.numpy(),
+        fine_tuned_outputs=None if tuned is None else tuned.outputs.numpy(),
         calibration_inputs=calibration.numpy(),
     )
 
@@ -115,12 +132,8 @@ def _inputs(dataset: Dataset, split: Split) -> torch.Tensor:
     return network_input(prepare(dataset.preprocessing, split.x))
 
 
-def _samples(teacher: StepNetwork, x: torch.Tensor, split: Split) -> LabeledSamples:
-    return LabeledSamples(x, torch.from_numpy(split.labels), logits_in_batches(teacher, x))
-
-
-def _values(candidate: Candidate) -> dict[str, float]:
-    return {"validation_accuracy": candidate.accuracy, "validation_loss": candidate.loss}
+def _samples(teacher: StepNetwork, objective: Objective, x: torch.Tensor, split: Split) -> Samples:
+    return Samples(x, objective.targets(split, x), outputs_in_batches(teacher, x))
 
 
 def _say(

@@ -12,10 +12,12 @@ WeightBits = Annotated[int, Field(ge=2, le=8)]
 class QuantizeOptions(BaseModel):
     """Options of both parts; results are bit-identical for equal options on one machine.
 
-    `epochs` 0 leaves out the fine-tuning. `soft_weight` is the share of the distillation loss, the
-    rest is cross-entropy with the labels. `temperature` softens both networks' outputs. Activations
-    have 8 bits always, weights `weight_bits`; the first and the last layer, and single layers by
-    name, may have another width. `threads` is 1 because the steps are too small for more to pay.
+    `epochs` 0 leaves out the fine-tuning. `soft_weight` is the share of the distance to the float
+    network (classification: distillation loss, `temperature` softens both networks' outputs; else
+    mean square), the rest is the task's own loss, such as cross-entropy with the labels.
+    Activations have 8 bits always, weights `weight_bits`; the first and the last layer, and single
+    layers by name, may have another width. `threads` is 1 because the steps are too small for more
+    to pay.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import re
+from collections.abc import Sequence
 from typing import Any
 
-from edgeflow.bundle.summary import ArenaKind, Summary
+from edgeflow.bundle.summary import ArenaKind, ScoreRow, Summary
+from edgeflow.figures import Unit
 
 WIDTH_INCHES = 9.2
 LABEL_INCHES = 0.065  # a digit of the labels inside the arena's rectangles
+LEAST_ROOM = 0.02  # above and below scores, of the largest: equal ones look equal
 ACCENT = "#0b6e99"
 SECOND = "#d9730d"
 MUTED = "#9aa4ad"
@@ -16,20 +20,30 @@ INK = "#24292f"
 PALETTE = ("#0b6e99", "#d9730d", "#448361", "#9065b0", "#c14c8a", "#cb912f", "#787774", "#337ea9")
 
 
-def accuracy_plot(summary: Summary) -> str:
-    """Accuracy through the stages, a line for every split of the data."""
-    figure, axes = _figure(WIDTH_INCHES, 2.9)
-    stages = list(dict.fromkeys(row.stage for row in summary.accuracies))
+def score_plot(summary: Summary) -> str:
+    """Scores through the stages side by side, in each a line for every split of the data."""
+    names = list(dict.fromkeys(row.name for row in summary.all_scores))
+    figure, every = _figure(WIDTH_INCHES, 2.9, columns=len(names))
+    for axes, name in zip(every, names, strict=True):
+        _plot_score(axes, [row for row in summary.all_scores if row.name == name])
+    return _svg(figure)
+
+
+def _plot_score(axes: Any, rows: Sequence[ScoreRow]) -> None:
+    """One score through the stages that have it."""
+    percent = rows[0].unit is Unit.FRACTION
+    factor, digits = (100.0, ".2f") if percent else (1.0, ".4g")
+    stages = list(dict.fromkeys(row.stage for row in rows))
     for split, color in zip(("validation", "test"), (MUTED, ACCENT), strict=True):
-        rows = [row for row in summary.accuracies if row.split == split]
-        if not rows:
+        drawn = [row for row in rows if row.split == split]
+        if not drawn:
             continue
-        x = [stages.index(row.stage) for row in rows]
-        y = [row.value * 100 for row in rows]
-        axes.plot(x, y, marker="o", color=color, label=f"{split} ({rows[0].images} images)")
+        x = [stages.index(row.stage) for row in drawn]
+        y = [row.value * factor for row in drawn]
+        axes.plot(x, y, marker="o", color=color, label=f"{split} ({drawn[0].images} images)")
         for position, value in zip(x, y, strict=True):
             axes.annotate(
-                f"{value:.2f}",
+                f"{value:{digits}}",
                 (position, value),
                 textcoords="offset points",
                 xytext=(0, 7 if split == "test" else -14),
@@ -37,14 +51,20 @@ def accuracy_plot(summary: Summary) -> str:
                 color=color,
                 fontsize=8,
             )
-    axes.set_xticks(range(len(stages)), stages)
-    axes.margins(x=0.08)
-    low, high = _percent_limits([row.value * 100 for row in summary.accuracies])
-    axes.set_ylim(low, high)
-    axes.set_yticks([tick for tick in axes.get_yticks() if max(low, 0) <= tick <= min(high, 100)])
-    axes.set_ylabel("accuracy, %")
+    axes.set_xticks(range(len(stages)), [re.sub("([,-]) ?", r"\1\n", name) for name in stages])
+    axes.margins(x=0.1)
+    if not percent:
+        values = [row.value for row in rows]
+        room = max(0.4 * (max(values) - min(values)), LEAST_ROOM * max(map(abs, values)))
+        axes.set_ylim(min(values) - room, max(values) + room)
+        axes.ticklabel_format(axis="y", useOffset=False)
+    else:
+        low, high = _percent_limits([row.value * 100 for row in rows])
+        axes.set_ylim(low, high)
+        ticks = [tick for tick in axes.get_yticks() if max(low, 0) <= tick <= min(high, 100)]
+        axes.set_yticks(ticks)
+    axes.set_ylabel(f"{rows[0].name}, %" if percent else rows[0].name)
     axes.legend(frameon=False, fontsize=8, loc="best")
-    return _svg(figure)
 
 
 def _percent_limits(values: list[float]) -> tuple[float, float]:
@@ -58,7 +78,7 @@ def _percent_limits(values: list[float]) -> tuple[float, float]:
 def layer_plot(summary: Summary) -> str:
     """Instructions of every layer, in the order in which they run."""
     rows = summary.layers
-    figure, axes = _figure(WIDTH_INCHES, 0.9 + 0.27 * len(rows))
+    figure, (axes,) = _figure(WIDTH_INCHES, 0.9 + 0.27 * len(rows))
     costs = [row.instructions for row in rows]
     total = sum(costs) + summary.overhead_instructions
     labels = [f"{index:02d}  {row.operator.lower()}" for index, row in enumerate(rows)]
@@ -89,7 +109,7 @@ def arena_plot(summary: Summary) -> str:
     from matplotlib.patches import Rectangle
     from matplotlib.ticker import MaxNLocator
 
-    figure, axes = _figure(WIDTH_INCHES, 3.4)
+    figure, (axes,) = _figure(WIDTH_INCHES, 3.4)
     last = max((row.last_layer for row in summary.arena), default=0)
     peak = summary.arena_peak
     assert peak is not None
@@ -141,7 +161,7 @@ def arena_plot(summary: Summary) -> str:
 
 def region_plot(summary: Summary) -> str:
     """Flash and RAM: what occupies each region, on the scale of what is used."""
-    figure, axes = _figure(WIDTH_INCHES, 0.9 + 0.55 * len(summary.regions))
+    figure, (axes,) = _figure(WIDTH_INCHES, 0.9 + 0.55 * len(summary.regions))
     names: dict[str, str] = {}
     for position, region in enumerate(summary.regions):
         left = 0
@@ -169,20 +189,21 @@ def region_plot(summary: Summary) -> str:
 
 
 def training_plot(summary: Summary) -> str:
-    """Loss and validation accuracy over the epochs of training and fine-tuning."""
+    """Loss and validation score over the epochs of training and fine-tuning."""
     from matplotlib.ticker import MaxNLocator
 
-    figure, axes = _figure(WIDTH_INCHES, 2.6)
+    figure, (axes,) = _figure(WIDTH_INCHES, 2.6)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     position = range(1, len(summary.epochs) + 1)
     axes.plot(position, [row.loss for row in summary.epochs], color=MUTED, label="loss")
     axes.set_xlabel("epoch (training, then quantization-aware fine-tuning)")
     axes.set_ylabel("loss")
     right = axes.twinx()
-    right.plot(
-        position, [row.accuracy * 100 for row in summary.epochs], color=ACCENT, label="accuracy"
-    )
-    right.set_ylabel("validation accuracy, %", color=ACCENT)
+    percent = summary.epochs[0].accuracy is not None
+    scores = [row.score * 100 if percent else row.score for row in summary.epochs]
+    label = "validation accuracy, %" if percent else "validation R2"
+    right.plot(position, scores, color=ACCENT)
+    right.set_ylabel(label, color=ACCENT)
     right.spines[["top"]].set_visible(False)
     for index in range(1, len(summary.epochs)):
         if summary.epochs[index].stage != summary.epochs[index - 1].stage:
@@ -213,18 +234,20 @@ def growth_plot(summary: Summary) -> str:
     return _svg(figure)
 
 
-def _figure(width: float, height: float, rows: int = 1) -> tuple[Any, Any]:
-    """A figure and its axes, an array of them for several rows over the same x."""
+def _figure(
+    width: float, height: float, *, rows: int = 1, columns: int = 1
+) -> tuple[Any, list[Any]]:
+    """A figure and its axes, row by row; those of a column share their x."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    plots = figure.subplots(rows, sharex=True)
-    for axes in figure.axes:
+    every = list(figure.subplots(rows, columns, sharex="col", squeeze=False).flat)
+    for axes in every:
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)
         axes.grid(axis="both", color="#e6e9ec", linewidth=0.6)
         axes.set_axisbelow(True)
-    return figure, plots
+    return figure, every
 
 
 def _svg(figure: Any) -> str:

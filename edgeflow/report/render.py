@@ -6,7 +6,9 @@ from collections import Counter
 from importlib import resources
 
 from edgeflow.bundle.summary import Summary
-from edgeflow.figures import Unit
+from edgeflow.figures import quantity
+
+__all__ = ["quantity", "render"]
 
 
 def render(summary: Summary) -> str:
@@ -19,7 +21,7 @@ def render(summary: Summary) -> str:
     environment.filters["quantity"] = quantity
     template = (resources.files("edgeflow.report") / "report.html.j2").read_text("utf-8")
     drawn = {
-        "accuracy": plots.accuracy_plot(summary) if summary.accuracies else "",
+        "scores": plots.score_plot(summary) if summary.all_scores else "",
         "layers": plots.layer_plot(summary),
         "arena": plots.arena_plot(summary) if summary.arena_peak is not None else "",
         "regions": plots.region_plot(summary),
@@ -28,13 +30,3 @@ def render(summary: Summary) -> str:
     }
     kinds = Counter(row.kind.value for row in summary.figures)
     return environment.from_string(template).render(summary=summary, plots=drawn, kinds=kinds)
-
-
-def quantity(value: float, unit: Unit) -> str:
-    """A number as people read it, with its unit."""
-    if unit is Unit.FRACTION:
-        return f"{value:.2%}"
-    if unit is Unit.SECONDS:
-        return f"{value:.3g} s"
-    number = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
-    return number if unit is Unit.COUNT else f"{number} {unit}"

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from edgeflow.data.dataset import Dataset
+from edgeflow.data.dataset import Dataset, wanted_outputs
 from edgeflow.errors import ModelError
 from edgeflow.progress import Progress, ProgressEvent, silent
 from edgeflow.train import checkpoint as checkpoints
@@ -175,8 +175,8 @@ def _check_outputs(network: nn.Module, dataset: Dataset) -> None:
     if outputs.ndim != 2 or outputs.shape[1] != dataset.outputs:
         raise ModelError(
             f"the network gives outputs of shape {tuple(outputs.shape)} and the data has "
-            f"{dataset.outputs} classes",
-            hint=f"the last layer must give [N, {dataset.outputs}] logits",
+            f"{wanted_outputs(dataset)}",
+            hint=f"the last layer must give [N, {dataset.outputs}]",
         )
 
 

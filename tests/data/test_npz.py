@@ -11,7 +11,8 @@ import pytest
 from edgeflow.data.dataset import prepare
 from edgeflow.data.options import DataOptions
 from edgeflow.data.preprocessing import ImageFrontEnd, RawFeatures
-from edgeflow.data.sources import is_labelled, load
+from edgeflow.data.sources import load, task_of
+from edgeflow.data.task import Task
 from edgeflow.errors import DataError
 from tests.data.files import digit_images
 
@@ -73,7 +74,7 @@ def test_one_x_alone_is_data_without_labels_and_all_of_it_is_test(tmp_path: Path
     assert dataset.test.y is None
     assert (len(dataset.train), len(dataset.validation), dataset.classes) == (0, 0, ())
     assert dataset.input_shape_hwc == (8, 8, 1)
-    assert not is_labelled(DataOptions(source=str(tmp_path / "d.npz")))
+    assert task_of(DataOptions(source=str(tmp_path / "d.npz"))) is None
     with pytest.raises(DataError, match="no labels"):
         _ = dataset.test.labels
 
@@ -88,8 +89,8 @@ def test_samples_without_labels_are_checked_and_hashed_as_others_are(tmp_path: P
 
 def test_built_in_data_and_data_with_y_is_labelled(tmp_path: Path) -> None:
     read(tmp_path, x=IMAGES, y=LABELS)
-    assert is_labelled(DataOptions(source=str(tmp_path / "d.npz")))
-    assert is_labelled(DataOptions())
+    assert task_of(DataOptions(source=str(tmp_path / "d.npz"))) is Task.CLASSIFICATION
+    assert task_of(DataOptions()) is Task.CLASSIFICATION
 
 
 @pytest.mark.parametrize(

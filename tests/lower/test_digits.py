@@ -25,9 +25,9 @@ def test_float_post_training_fine_tuned_and_integer_accuracy_are_within_a_point(
     trained = fit(network, dataset, TrainOptions(epochs=20, threads=1)).network
     options = QuantizeOptions(epochs=3, threads=1)
     quantized = quantize(trained, dataset, options)
-    assert quantized.float_accuracy >= 0.95
-    assert abs(quantized.post_training_accuracy - quantized.float_accuracy) <= 0.01
-    assert quantized.accuracy >= quantized.float_accuracy - 0.01
+    assert quantized.float_score >= 0.95
+    assert abs(quantized.post_training_score - quantized.float_score) <= 0.01
+    assert quantized.score >= quantized.float_score - 0.01
 
     graph = lower(quantized.module, quantized.calibration_inputs)
     x, labels = prepare(dataset.preprocessing, dataset.test.x), dataset.test.y

@@ -70,9 +70,9 @@ def state(network: nn.Module) -> dict[str, torch.Tensor]:
 def test_the_result_is_frozen_accurate_and_reported(network: nn.Module, dataset: Dataset) -> None:
     events: list[ProgressEvent] = []
     result = quantize(network, dataset, OPTIONS, events.append)
-    assert result.float_accuracy >= 0.95
-    assert result.accuracy >= result.float_accuracy - 0.05
-    assert result.accuracy >= result.post_training_accuracy
+    assert result.float_score >= 0.95
+    assert result.score >= result.float_score - 0.05
+    assert result.score >= result.post_training_score
     assert result.calibration_inputs.shape == (32, 1, 6, 6)
     assert all(isinstance(grid, FixedGrid) for grid in result.module.quantizers.values())
     assert not any(parameter.requires_grad for parameter in result.module.parameters())
@@ -110,16 +110,16 @@ def test_another_seed_gives_other_calibration_samples(network: nn.Module, datase
 def test_without_epochs_only_post_training_happens(network: nn.Module, dataset: Dataset) -> None:
     result = quantize(network, dataset, OPTIONS.model_copy(update={"epochs": 0}))
     assert result.kept is Kept.POST_TRAINING
-    assert result.fine_tuned_accuracy is None
+    assert result.fine_tuned_score is None
 
 
 def test_fine_tuning_that_makes_it_worse_is_not_kept(network: nn.Module, dataset: Dataset) -> None:
     destructive = OPTIONS.model_copy(update={"epochs": 1, "learning_rate": 3.0})
     result = quantize(network, dataset, destructive)
-    assert result.fine_tuned_accuracy is not None
-    assert result.fine_tuned_accuracy < result.post_training_accuracy
+    assert result.fine_tuned_score is not None
+    assert result.fine_tuned_score < result.post_training_score
     assert result.kept is Kept.POST_TRAINING
-    assert result.accuracy == result.post_training_accuracy
+    assert result.score == result.post_training_score
 
 
 def test_fine_tuning_that_diverges_is_a_training_error(
@@ -133,9 +133,9 @@ def test_fine_tuning_that_diverges_is_a_training_error(
 def test_fine_tuning_restores_coarse_weights(network: nn.Module, dataset: Dataset) -> None:
     options = OPTIONS.model_copy(update={"weight_bits": 2, "epochs": 6, "learning_rate": 5e-3})
     result = quantize(network, replace(dataset, name="coarse"), options)
-    assert result.fine_tuned_accuracy is not None
-    assert result.fine_tuned_accuracy >= result.post_training_accuracy
-    assert result.accuracy >= 0.9
+    assert result.fine_tuned_score is not None
+    assert result.fine_tuned_score >= result.post_training_score
+    assert result.score >= 0.9
 
 
 def _widths(module: nn.Module) -> list[int]:

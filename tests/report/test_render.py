@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from edgeflow.report.plots import accuracy_plot
+from edgeflow.report.plots import score_plot
 from edgeflow.report.render import render
 from tests.bundle.examples import SUMMARY
 
@@ -39,7 +39,7 @@ def test_nothing_is_loaded_from_elsewhere(html: str) -> None:
 def test_figures_carry_value_and_kind(html: str) -> None:
     assert "123,456 instructions" in html
     assert re.search(r'class="kind simulated">simulated', html)
-    assert "98.50 %" in html
+    assert "98.50%" in html
 
 
 def test_five_plots_are_drawn(html: str) -> None:
@@ -72,7 +72,7 @@ def test_the_table_numbers_layers_as_the_plot_does(html: str) -> None:
 
 def test_the_accuracy_axis_has_no_tick_beyond_one_hundred_percent() -> None:
     rows = tuple(row.model_copy(update={"value": 1.0}) for row in SUMMARY.accuracies)
-    plot = accuracy_plot(SUMMARY.model_copy(update={"accuracies": rows}))
+    plot = score_plot(SUMMARY.model_copy(update={"accuracies": rows}))
     ticks = [float(text) for text in re.findall(r">\s*(\d+\.\d)\s*</text>", plot)]
     assert ticks
     assert max(ticks) <= 100
@@ -83,4 +83,4 @@ def test_without_labels_a_sentence_stands_in_the_place_of_the_accuracy_plot(html
     assert "The data has no labels, so no accuracy was counted" in found
     assert "The data has no labels" not in html
     assert found.count("<svg") == 3
-    assert '<th class="n">accuracy</th>' not in found
+    assert '<th class="n">value</th><th>better</th>' not in found

@@ -11,7 +11,7 @@ from edgeflow.pipeline.stage import StageContext
 from edgeflow.pipeline.steps.compile import FIRMWARE_FILES, read_firmware
 from edgeflow.pipeline.steps.data import PREPROCESSING
 from edgeflow.pipeline.steps.files import MODEL, read_arrays, read_document
-from edgeflow.pipeline.steps.gate import read_verdict
+from edgeflow.pipeline.steps.gate import read_scoring, read_verdict
 from edgeflow.pipeline.steps.report import REPORT, SUMMARY
 from edgeflow.pipeline.steps.run import ANSWERS
 
@@ -40,6 +40,7 @@ def run(context: StageContext) -> None:
         target_json=plan.target.model_dump_json(indent=2) + "\n",
         config_toml=to_toml(portable_config(plan)),
         preprocessing_json=(inputs["data"] / PREPROCESSING).read_text(encoding="utf-8"),
+        postprocessing=read_scoring(context, answers["inputs"]).postprocessing,
         summary=Summary.model_validate_json((inputs["report"] / SUMMARY).read_bytes()),
         report_html=(inputs["report"] / REPORT).read_text(encoding="utf-8"),
     )

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from edgeflow.pipeline.storage import json_bytes
 
 MODEL = "model.tflite"
-FLOAT_ACCURACIES = "float.json"
+FLOAT_SCORES = "float.json"
 SANITY = "sanity.json"
-QUANTIZED_ACCURACIES = "quantization.json"
+QUANTIZED_SCORES = "quantization.json"
 GROWTH = "growth.json"
 
 

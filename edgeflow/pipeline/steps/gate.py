@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edgeflow.backends.firmware.image import FirmwareImage
 from edgeflow.devices.device import DeviceRun
 from edgeflow.figures import Unit
+from edgeflow.gate.scoring import Scoring, scoring_of
 from edgeflow.gate.verdict import Check, CheckName, Evidence, Verdict, judge
 from edgeflow.pipeline.stage import StageContext
 from edgeflow.pipeline.steps.compile import read_firmware
-from edgeflow.pipeline.steps.files import read_arrays, read_document, write_document
+from edgeflow.pipeline.steps.data import read_postprocessing
+from edgeflow.pipeline.steps.files import MODEL, read_arrays, read_document, write_document
+from edgeflow.pipeline.steps.generate import read_graph
 from edgeflow.pipeline.steps.run import ANSWERS, read_device_run
+from edgeflow.pipeline.steps.scored import read_scores, score_document
 
 VERDICT = "verdict.json"
 
@@ -29,8 +36,15 @@ def run(context: StageContext) -> None:
         instructions=int(device.instructions.max()),
         flash_bytes=image.flash_bytes,
         ram_bytes=image.ram_bytes + stack_bytes(device, image),
+        scoring=read_scoring(context, answers["inputs"]),
     )
     write_verdict(judge(evidence, context.plan.config.budget), context.output)
+
+
+def read_scoring(context: StageContext, inputs: NDArray[np.int8]) -> Scoring:
+    """How the answers to `inputs` are read; the stage reads the data and the model."""
+    graph = read_graph(context.find(MODEL))
+    return scoring_of(graph, read_postprocessing(context.inputs["data"]), inputs)
 
 
 def stack_bytes(device: DeviceRun, image: FirmwareImage) -> int:
@@ -51,7 +65,7 @@ def write_verdict(verdict: Verdict, folder: Path) -> None:
         }
         for check in verdict.checks
     ]
-    document = {"checks": checks, "accuracy": verdict.accuracy, "images": verdict.images}
+    document = {"checks": checks, **score_document(verdict.scores, verdict.images)}
     write_document(folder / VERDICT, document)
 
 
@@ -62,4 +76,4 @@ def read_verdict(folder: Path) -> Verdict:
         Check(**{**row, "name": CheckName(row["name"]), "unit": Unit(row["unit"])})
         for row in document["checks"]
     )
-    return Verdict(checks, document["accuracy"], document["images"])
+    return Verdict(checks, read_scores(document), document["images"])

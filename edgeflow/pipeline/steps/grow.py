@@ -12,7 +12,7 @@ from edgeflow.pipeline.steps.files import GROWTH, write_document
 from edgeflow.pipeline.steps.train import (
     WEIGHTS,
     check_sanity,
-    write_accuracies,
+    write_scores,
     write_spec,
 )
 from edgeflow.progress import ProgressEvent
@@ -49,7 +49,7 @@ def run(context: StageContext) -> None:
     weights.save(grown.trained, context.output / WEIGHTS)
     write_spec(grown.spec, context.output)
     write_document(context.output / GROWTH, _growth(grown))
-    write_accuracies(context, grown.trained, dataset, grown.history)
+    write_scores(context, grown.trained, dataset, grown.history)
 
 
 def _terms(context: StageContext) -> Terms:

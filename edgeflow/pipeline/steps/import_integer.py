@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from edgeflow.data.dataset import Dataset, prepare
+from edgeflow.data.dataset import Dataset, prepare, wanted_outputs
 from edgeflow.data.options import Scaling
 from edgeflow.errors import DataError
 from edgeflow.graph.ir import Graph
@@ -40,14 +40,14 @@ def run(context: StageContext) -> None:
 
 
 def _check_outputs(graph: Graph, dataset: Dataset, context: StageContext) -> None:
-    """Refuse labelled data of another number of classes: its accuracy would mean nothing."""
+    """Refuse labelled data that asks for other outputs: their score would mean nothing."""
     outputs = math.prod(graph.tensors[graph.outputs[0]].shape)
-    if outputs != len(dataset.classes):
+    if outputs != dataset.outputs:
         raise DataError(
             f"the model {context.plan.model_name} gives {outputs} outputs and the data "
-            f"{dataset.name} has {len(dataset.classes)} classes",
+            f"{dataset.name} has {wanted_outputs(dataset)}",
             hint="bring the data that the model was trained for with --data; a model that is no "
-            "classifier runs on an .npz without labels (x alone), and no accuracy is counted",
+            "classifier may have another [data] task, or run on an .npz without labels (x alone)",
         )
 
 

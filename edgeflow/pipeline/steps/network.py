@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgeflow.data.dataset import LABELS_HINT, Dataset
+from edgeflow.data.dataset import LABELS_HINT, Dataset, wanted_outputs
 from edgeflow.errors import DataError, ModelError
 from edgeflow.nets.user_model import FloatNetwork, IntegerNetwork, UserModel, check_answers
 from edgeflow.pipeline.stage import StageContext
@@ -31,17 +31,17 @@ def float_network(context: StageContext, dataset: Dataset) -> FloatNetwork:
             f"data {dataset.name} gives {list(dataset.input_shape_hwc)} (height, width, channels)",
             hint="bring fitting data with --data, or set [data] image_size and color",
         )
-    if outputs is not None and outputs != len(dataset.classes):
+    if outputs is not None and outputs != dataset.outputs:
         raise DataError(
             f"the model {context.plan.model_name} gives {outputs} outputs and the data "
-            f"{dataset.name} has {len(dataset.classes)} classes",
+            f"{dataset.name} has {wanted_outputs(dataset)}",
             hint="bring the data that the model was trained for with --data",
         )
     check_answers(
         context.plan.config.build.model,
         network.module,
         dataset.input_shape_hwc,
-        len(dataset.classes),
+        dataset.outputs,
     )
     return network
 
@@ -71,7 +71,8 @@ def _load(context: StageContext, dataset: Dataset) -> UserModel:
     from edgeflow.nets import registry, user_model
 
     options = context.plan.config.build
-    shape, outputs = dataset.input_shape_hwc, len(dataset.classes)
+    shape = dataset.input_shape_hwc
+    outputs = len(dataset.classes) if dataset.test.y is None else dataset.outputs
     if options.model in registry.NETWORKS:
         module = registry.build(options.model, shape, outputs, options.seed)
         return FloatNetwork(module, shape, outputs, pretrained=False)

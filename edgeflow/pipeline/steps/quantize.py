@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeflow.data.dataset import Dataset
+from edgeflow.data.score import scores, truth_of
 from edgeflow.pipeline.stage import StageContext
 from edgeflow.pipeline.steps.data import read_dataset
-from edgeflow.pipeline.steps.files import MODEL, QUANTIZED_ACCURACIES, write_document
+from edgeflow.pipeline.steps.files import MODEL, QUANTIZED_SCORES, write_document
 from edgeflow.pipeline.steps.recorder import EpochRecorder
+from edgeflow.pipeline.steps.scored import score_document
 from edgeflow.pipeline.steps.train import read_network
 
 
@@ -22,13 +30,19 @@ def run(context: StageContext) -> None:
     graph = lower(quantized.module, quantized.calibration_inputs, context.plan.model_name)
     (context.output / MODEL).write_bytes(tflite.write(graph))
     write_document(
-        context.output / QUANTIZED_ACCURACIES,
+        context.output / QUANTIZED_SCORES,
         {
             "kept": quantized.kept.value,
-            "images": len(dataset.validation),
-            "float": quantized.float_accuracy,
-            "post_training": quantized.post_training_accuracy,
-            "fine_tuned": quantized.fine_tuned_accuracy,
+            "post_training": _scored(quantized.post_training_outputs, dataset),
+            "fine_tuned": _scored(quantized.fine_tuned_outputs, dataset),
             "epochs": record.rows,
         },
     )
+
+
+def _scored(outputs: NDArray[np.float32] | None, dataset: Dataset) -> dict[str, Any] | None:
+    """The scores of outputs for the validation part."""
+    if outputs is None:
+        return None
+    truth = truth_of(dataset, dataset.validation)
+    return score_document(scores(outputs, truth), len(dataset.validation))

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 from edgeflow.progress import Progress, ProgressEvent
 
+SCORES = ("accuracy", "r2")
 _LOSSES = ("train_loss", "loss")
 
 
 @dataclass(frozen=True)
 class EpochRecorder:
-    """Passes events on; `rows` holds stage, epoch, loss and validation accuracy of each epoch."""
+    """Passes events on; `rows` holds stage, epoch, loss and validation score of each epoch."""
 
     stage: str
     progress: Progress
@@ -21,10 +22,11 @@ class EpochRecorder:
     def __call__(self, event: ProgressEvent) -> None:
         """Note an event that reports a finished epoch."""
         loss = _first(event.values, _LOSSES)
-        accuracy = event.values.get("validation_accuracy")
-        if event.done > 0 and loss is not None and accuracy is not None:
+        told = [name for name in SCORES if f"validation_{name}" in event.values]
+        if event.done > 0 and loss is not None and told:
+            score = event.values[f"validation_{told[0]}"]
             self.rows.append(
-                {"stage": self.stage, "epoch": event.done, "loss": loss, "accuracy": accuracy}
+                {"stage": self.stage, "epoch": event.done, "loss": loss, told[0]: score}
             )
         self.progress(event)
 

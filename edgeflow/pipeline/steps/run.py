@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeflow.backends.firmware.image import FirmwareImage
+from edgeflow.data.score import labels_in_unit
 from edgeflow.devices.cycle_model import CycleEstimate, estimate_cycles
 from edgeflow.devices.device import Device, DeviceRun, LayerInstructions, RunLimits
 from edgeflow.figures import FigureKind
@@ -60,8 +61,9 @@ def run(context: StageContext) -> None:
     if (context.inputs["compile"] / HOST_LIBRARY).is_file():
         tell("this host")
         answers["host"] = _run_on_host(context.inputs["compile"], image, inputs)
-    if dataset.test.y is not None:
-        answers["labels"] = dataset.test.y
+    labels = labels_in_unit(dataset, dataset.test)
+    if labels is not None:
+        answers["labels"] = labels
     write_arrays(context.output / ANSWERS, answers)
     write_device_run(device, context.output)
 

@@ -13,35 +13,26 @@ from edgeflow.backends.firmware.image import FirmwareImage
 from edgeflow.backends.firmware.sharing import tensor_bytes
 from edgeflow.backends.firmware.source import LayerSymbol, SourceTree
 from edgeflow.bundle.summary import (
-    AccuracyRow,
     CheckRow,
-    EpochRow,
     FigureRow,
     GrowthRow,
     LayerRow,
     RegionRow,
     Summary,
 )
+from edgeflow.data.task import Task
 from edgeflow.devices import cycle_model
 from edgeflow.devices.cycle_model import CycleEstimate
 from edgeflow.devices.device import INVOKE_SYMBOL, DeviceRun
 from edgeflow.figures import FigureKind, Unit
-from edgeflow.gate.verdict import Verdict, accuracy
+from edgeflow.gate.verdict import Verdict
 from edgeflow.graph.ir import Graph, Node
 from edgeflow.pipeline.engines import ENGINES
 from edgeflow.pipeline.stage import StageContext
-from edgeflow.pipeline.steps import memory_rows
+from edgeflow.pipeline.steps import memory_rows, score_rows
 from edgeflow.pipeline.steps.compile import read_arena_bytes, read_firmware
-from edgeflow.pipeline.steps.data import DESCRIPTION
-from edgeflow.pipeline.steps.files import (
-    FLOAT_ACCURACIES,
-    GROWTH,
-    MODEL,
-    QUANTIZED_ACCURACIES,
-    SANITY,
-    read_arrays,
-    read_document,
-)
+from edgeflow.pipeline.steps.data import DESCRIPTION, read_postprocessing
+from edgeflow.pipeline.steps.files import GROWTH, MODEL, SANITY, read_arrays, read_document
 from edgeflow.pipeline.steps.gate import read_verdict, stack_bytes
 from edgeflow.pipeline.steps.generate import (
     SEGMENTS,
@@ -60,11 +51,6 @@ FEWEST_CYCLES = "cycles per inference, fewest"
 MOST_CYCLES = "cycles per inference, most"
 FLASH = "flash"
 RAM = "RAM"
-DEVICE = "device"
-INTERPRETER = "int8, interpreter"
-FLOAT = "float"
-TEST = "test"
-VALIDATION = "validation"
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +68,7 @@ class _Findings:
     cycles: CycleEstimate | None
     arena_bytes: int
     engine: Engine
+    task: Task
 
 
 def summarize(context: StageContext) -> Summary:
@@ -98,7 +85,8 @@ def summarize(context: StageContext) -> Summary:
         device=found.device.source,
         images=found.verdict.images,
         figures=tuple(_figures(found)),
-        accuracies=tuple(_accuracies(context, found)),
+        task=found.task,
+        **score_rows.fields(context, found.verdict, found.device, found.answers),
         layers=layers,
         overhead_instructions=overhead,
         layer_kind=found.device.kind,
@@ -109,7 +97,7 @@ def summarize(context: StageContext) -> Summary:
             CheckRow(name=check.name.value, passed=check.passed, detail=check.detail)
             for check in found.verdict.checks
         ),
-        epochs=tuple(EpochRow.model_validate(row) for row in _epochs(context)),
+        epochs=score_rows.epochs(context),
         **_growth(context),
         sanity=tuple(CheckRow.model_validate(row) for row in _sanity(context)),
         engine=found.engine.value,
@@ -142,6 +130,7 @@ def _read(context: StageContext) -> _Findings:
         cycles=read_cycles(context.inputs["run"]),
         arena_bytes=read_arena_bytes(context.inputs["compile"]),
         engine=engine,
+        task=read_postprocessing(context.inputs["data"]).task,
     )
 
 
@@ -191,52 +180,6 @@ def _figures(found: _Findings) -> Iterable[FigureRow]:
         unit=Unit.BYTES,
         kind=device.kind,
         source=device.source,
-    )
-
-
-def _accuracies(context: StageContext, found: _Findings) -> Iterable[AccuracyRow]:
-    measured = FigureKind.MEASURED
-    if "train" in context.inputs:
-        trained = read_document(context.inputs["train"] / FLOAT_ACCURACIES)
-        for split in (VALIDATION, TEST):
-            yield AccuracyRow(
-                stage=FLOAT,
-                split=split,
-                value=trained[split],
-                images=trained[f"{split}_images"],
-                kind=measured,
-                source="float network on this host",
-            )
-    if "quantize" in context.inputs:
-        quantized = read_document(context.inputs["quantize"] / QUANTIZED_ACCURACIES)
-        for stage in ("post_training", "fine_tuned"):
-            if quantized[stage] is not None:
-                yield AccuracyRow(
-                    stage=stage.replace("_", "-"),
-                    split=VALIDATION,
-                    value=quantized[stage],
-                    images=quantized["images"],
-                    kind=measured,
-                    source="fake-quantized network on this host",
-                )
-    images, labels = found.verdict.images, found.answers.get("labels")
-    if labels is None or found.verdict.accuracy is None:
-        return
-    yield AccuracyRow(
-        stage=INTERPRETER,
-        split=TEST,
-        value=accuracy(found.answers["expected"], labels),
-        images=images,
-        kind=measured,
-        source="integer graph in the interpreter",
-    )
-    yield AccuracyRow(
-        stage=DEVICE,
-        split=TEST,
-        value=found.verdict.accuracy,
-        images=images,
-        kind=found.device.kind,
-        source=found.device.source,
     )
 
 
@@ -314,12 +257,6 @@ def _growth(context: StageContext) -> dict[str, Any]:
     document = read_document(path)
     rows = tuple(GrowthRow(**point.pop("cost"), **point) for point in document["points"])
     return {"growth": rows, "growth_stopped": document["stopped"]}
-
-
-def _epochs(context: StageContext) -> Iterable[dict[str, Any]]:
-    for stage, name in (("train", FLOAT_ACCURACIES), ("quantize", QUANTIZED_ACCURACIES)):
-        if stage in context.inputs:
-            yield from read_document(context.inputs[stage] / name)["epochs"]
 
 
 def _sanity(context: StageContext) -> Iterable[dict[str, Any]]:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeflow.data.dataset import Dataset, Split, prepare
+from edgeflow.data.dataset import Dataset
 from edgeflow.pipeline.stage import StageContext
 from edgeflow.pipeline.steps.data import read_dataset
-from edgeflow.pipeline.steps.files import FLOAT_ACCURACIES, SANITY, write_document
+from edgeflow.pipeline.steps.files import FLOAT_SCORES, SANITY, write_document
 from edgeflow.pipeline.steps.network import float_network
+from edgeflow.pipeline.steps.scored import score_document
 from edgeflow.progress import ProgressEvent
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ CHECKPOINT = "checkpoint"
 
 
 def run(context: StageContext) -> None:
-    """Write the float network's weights and its accuracy on the validation and test parts."""
+    """Write the float network's weights and its scores on the validation and test parts."""
     from edgeflow.train import weights
     from edgeflow.train.fit import fit
 
@@ -44,30 +45,35 @@ def run(context: StageContext) -> None:
             checkpoint=context.unfinished / CHECKPOINT,
         )
     weights.save(trained, context.output / WEIGHTS)
-    write_accuracies(context, trained, dataset, trained.history)
+    write_scores(context, trained, dataset, trained.history)
 
 
-def write_accuracies(
+def write_scores(
     context: StageContext,
     trained: TrainedNetwork,
     dataset: Dataset,
     history: Sequence[EpochRecord],
 ) -> None:
     """Write what the network reaches on the validation and test parts, and its epochs."""
+    from edgeflow.train.evaluate import evaluate
+    from edgeflow.train.objective import OBJECTIVES
+
+    score_name = OBJECTIVES[dataset.task].score_name
+    reached = {
+        name: score_document(evaluate(trained.network, dataset, split), len(split))
+        for name, split in (("validation", dataset.validation), ("test", dataset.test))
+    }
     write_document(
-        context.output / FLOAT_ACCURACIES,
+        context.output / FLOAT_SCORES,
         {
             "best_epoch": trained.best_epoch,
-            "validation": trained.validation_accuracy,
-            "validation_images": len(dataset.validation),
-            "test": _accuracy(trained.network, dataset, dataset.test),
-            "test_images": len(dataset.test),
+            **reached,
             "epochs": [
                 {
                     "stage": "training",
                     "epoch": epoch.epoch,
                     "loss": epoch.train_loss,
-                    "accuracy": epoch.validation_accuracy,
+                    score_name: epoch.validation_accuracy,
                 }
                 for epoch in history
             ],
@@ -126,13 +132,8 @@ def read_network(context: StageContext, dataset: Dataset) -> nn.Module:
 
 
 def _as_it_is(network: nn.Module, dataset: Dataset) -> TrainedNetwork:
+    from edgeflow.train.evaluate import objective_score
     from edgeflow.train.fit import TrainedNetwork
 
     network.eval()
-    return TrainedNetwork(network, (), 0, _accuracy(network, dataset, dataset.validation))
-
-
-def _accuracy(network: nn.Module, dataset: Dataset, split: Split) -> float:
-    from edgeflow.train.evaluate import accuracy
-
-    return accuracy(network, prepare(dataset.preprocessing, split.x), split.labels)
+    return TrainedNetwork(network, (), 0, objective_score(network, dataset, dataset.validation))
