@@ -43,6 +43,8 @@ def class_balance(dataset: Dataset) -> tuple[Finding, ...]:
         f"{counts[most]} training samples of {dataset.classes[most]!r}, the most, and "
         f"{counts[least]} of {dataset.classes[least]!r}, the fewest"
     )
+    if counts[most] == counts[least]:
+        message = f"{counts[most]} training samples of each class"
     passed = counts[most] <= LARGEST_IMBALANCE * counts[least]
     cause = "" if passed else "rare classes: accuracy says little about them; bring more of them"
     return (Finding(Check.CLASS_BALANCE, bool(passed), message, cause),)

@@ -201,10 +201,23 @@ def test_a_python_network_is_built_and_its_source_belongs_to_the_key(
 
 def test_training_that_diverges_says_where(tmp_path: Path) -> None:
     config = tmp_path / "edgeflow.toml"
-    config.write_text("[train]\nepochs = 1\nlearning_rate = 1e38\n", encoding="utf-8")
+    options = "[train]\nepochs = 1\nlearning_rate = 1e38\nsanity_checks = false\n"
+    config.write_text(options, encoding="utf-8")
     ended = edgeflow("build", "--config", config, "--run-dir", tmp_path / "run", "--json")
     assert ended.code == ExitCode.TRAINING, ended.err
     assert "epoch 1" in ended.document["error"]["message"]
+
+
+def test_training_in_vain_is_not_begun(tmp_path: Path) -> None:
+    config = tmp_path / "edgeflow.toml"
+    config.write_text("[train]\nlearning_rate = 100\n", encoding="utf-8")
+    ended = edgeflow("build", "--config", config, "--run-dir", tmp_path / "run", "--json")
+    assert ended.code == ExitCode.TRAINING, ended.err
+    error = ended.document["error"]
+    assert "sanity check 'learning rate' failed" in error["message"]
+    assert "too high: try a tenth" in error["hint"]
+    assert "[train] sanity: learning rate:" in ended.err
+    assert "epoch 1" not in ended.err
 
 
 def test_a_build_killed_at_random_moments_gives_the_undisturbed_bundle(
