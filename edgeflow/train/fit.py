@@ -33,7 +33,7 @@ from edgeflow.train.state import (
     weights_of,
 )
 
-__all__ = ["EpochRecord", "TrainedNetwork", "fit"]
+__all__ = ["EpochRecord", "TrainedNetwork", "fit", "start"]
 
 PROBE_SAMPLES = 256
 
@@ -72,9 +72,9 @@ def fit(
     with deterministic(options.seed, options.threads, device) as generator:
         _check_outputs(network, dataset)
         of = "" if checkpoint is None else identity(network, guidance, dataset, options)
-        state = _start(network, guidance, options, generator, device)
+        state = start(network, guidance, options, generator, device)
         if checkpoint is not None and not _resume(state, checkpoint, of, progress):
-            state = _start(network, guidance, options, generator, device)
+            state = start(network, guidance, options, generator, device)
         _run(state, train, validation, options, progress, Keeper(checkpoint), of)
     assert state.best is not None
     kept = copy.deepcopy(network)
@@ -83,13 +83,14 @@ def fit(
     return TrainedNetwork(kept, tuple(state.history), state.best.epoch, state.best.rank[0])
 
 
-def _start(
+def start(
     network: nn.Module,
     guidance: Guidance,
     options: TrainOptions,
     generator: torch.Generator,
     device: torch.device,
 ) -> TrainingState:
+    """The state before the first epoch, with a copy of `network` on `device`."""
     trained = for_convolutions(copy.deepcopy(network).to(device))
     guided = on_device(guidance, device)
     optimizer = torch.optim.AdamW(

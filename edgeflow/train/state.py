@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,8 @@ from edgeflow.data.dataset import Dataset
 from edgeflow.train.checkpoint import DamageError, Snapshot
 from edgeflow.train.guidance import Guidance
 from edgeflow.train.options import TrainOptions
+
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of functions in a module's description
 
 
 @dataclass(frozen=True)
@@ -71,19 +74,17 @@ def identity(
 ) -> str:
     """Sha256 (hex) over everything that decides what a training gives."""
     digest = hashlib.sha256()
+    modules = (network, guidance.teachers, guidance.companion)
     for text in (
         __version__,
         torch.__version__,
         options.model_dump_json(),
         dataset.preprocessing.model_dump_json(),
         dataset.task,
-        repr(network),
         guidance.name,
-        repr(guidance.teachers),
-        repr(guidance.companion),
+        *(_ADDRESS.sub("", repr(module)) for module in modules),
     ):
         digest.update(f"{len(text)}:{text}".encode())
-    modules = (network, guidance.teachers, guidance.companion)
     values = [value for module in modules for value in module.state_dict().values()]
     arrays = [value.detach().cpu().contiguous().numpy() for value in values]
     for split in (dataset.train, dataset.validation):
