@@ -110,6 +110,8 @@ def test_the_template_is_never_written_over_a_file(tmp_path: Path) -> None:
         ("instructions=1_000_000", {"instructions": 1_000_000}),
         ("accuracy=0.95", {"accuracy": 0.95}),
         ("accuracy=95%", {"accuracy": 0.95}),
+        ("rmse=0.25", {"rmse": 0.25}),
+        ("auc=95%", {"auc": 0.95}),
     ],
 )
 def test_budgets_take_units(argument: str, expected: dict[str, float]) -> None:
@@ -127,6 +129,9 @@ def test_budgets_take_units(argument: str, expected: dict[str, float]) -> None:
         (["flash=0"], "such as"),
         (["flash=1.3"], "such as"),
         (["accuracy=1.5"], "0.95"),
+        (["auc=1.5"], "0.95"),
+        (["rmse=0"], "unit of the target"),
+        (["rmse=3kg"], "a number; such as"),
         (["instructions=5KiB"], "k"),
         (["flash=1", "flash=2"], "keep the one"),
     ],
