@@ -113,7 +113,7 @@ def _for_each_element(
     along = [1, 1, 1]
     along[2 if affine.axis is Axis.CHANNEL else 1] = len(values)
     entries = np.asarray(values, dtype=np.float32).reshape(along)
-    return np.ascontiguousarray(np.broadcast_to(entries, shape)).reshape(-1)
+    return np.broadcast_to(entries, shape).flatten()  # a copy: torch wants what may be written
 
 
 def _network_units(source: Source, samples: Split) -> Tensor:
