@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from edgeflow.grow.options import GrowthMethod
 from edgeflow.grow.proposal import Proposal
-from edgeflow.grow.propose import PROPOSERS, GrowthMethod, grown, mean_loss
+from edgeflow.grow.propose import PROPOSERS, grown, mean_loss
 from edgeflow.grow.sites import sites
 from edgeflow.nets.network import NetworkSpec
 from tests.grow.networks import OBJECTIVE, SPECS, probe_of, samples, trained_a_little
