@@ -29,10 +29,11 @@ class GrowOptions(BaseModel):
     sixth of the width where that is more) where the gain for each added unit of `cost` on the
     target is largest, or, where `deepen` is set and `patience` trainings in turn have not lowered
     the validation loss by the fraction `minimal_improvement`, by a cell that leaves the function as
-    it is. Gains are found on `samples` training samples. Growth ends where the validation part
-    reaches `accuracy` (by default the one of [budget]; other tasks: their score), where nothing
-    more fits the target and the budget, where `give_up` growths in turn have not raised the best
-    score, or after `steps` growths; then the best network trains as [train] says.
+    it is. Gains are found on `samples` training samples. Growth ends where the score
+    on the validation part reaches `goal` (accuracy, by default that of [budget]; R2; minus the mean
+    square of an autoencoder), where nothing more fits the target and the budget, where `give_up`
+    growths in turn have not raised the best score, or after `steps` growths; then the best network
+    trains as [train] says.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,4 +49,4 @@ class GrowOptions(BaseModel):
     minimal_improvement: float = Field(default=0.02, ge=0, lt=1)
     give_up: int = Field(default=8, ge=1, le=1000)
     samples: int = Field(default=512, ge=16, le=100_000)
-    accuracy: float | None = None
+    goal: float | None = None

@@ -66,7 +66,7 @@ def _terms(context: StageContext) -> Terms:
         estimate=estimated_cost(deployment, count),
         count=count,
         limits=Limits(budget.instructions, budget.flash_bytes, budget.ram_bytes),
-        goal=budget.accuracy if config.grow.accuracy is None else config.grow.accuracy,
+        goal=budget.accuracy if config.grow.goal is None else config.grow.goal,
     )
 
 
