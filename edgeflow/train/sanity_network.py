@@ -95,6 +95,8 @@ def initial_loss(loss: float, guess: float, dataset: Dataset) -> Finding:
     if loss <= most:
         return Finding(Check.INITIAL_LOSS, passed=True, message=message)
     cause = "initial weights, most often of the last layer, or inputs are too large"
+    if dataset.task is Task.REGRESSION:
+        cause += "; or targets are not brought to mean 0 and deviation 1"
     return Finding(Check.INITIAL_LOSS, passed=False, message=message, cause=cause)
 
 

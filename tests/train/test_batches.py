@@ -11,8 +11,10 @@ from edgeflow.data.dataset import Dataset, Split, prepare
 from edgeflow.data.options import DataOptions
 from edgeflow.data.preprocessing import Affine, Axis
 from edgeflow.data.sources import load
+from edgeflow.data.task import Task
 from edgeflow.nets.layout import network_input
 from edgeflow.train.batches import (
+    Batch,
     batch_order,
     plain_batch,
     plain_batches,
@@ -54,6 +56,21 @@ def test_without_augmentation_a_batch_is_what_prepare_gives(affine: Affine, kind
     assert torch.equal(batch.x, prepared[index])
     assert batch.x.is_contiguous(memory_format=torch.channels_last)
     assert batch.targets.tolist() == [3, 7, 0]
+
+
+def test_an_autoencoder_learns_to_undo_corruptions_and_to_follow_moves() -> None:
+    data = dataclasses.replace(digits(), task=Task.ANOMALY)
+    train, index = source(data, data.train), torch.arange(16)
+
+    def batch(*names: str) -> Batch:
+        options = TrainOptions.model_validate({"augmentation": names})
+        return training_batch(train, index, options, torch.Generator().manual_seed(0))
+
+    plain, noisy, moved = batch(), batch("noise", "cutout"), batch("shift")
+    assert torch.equal(noisy.targets, plain.targets)
+    assert not torch.equal(noisy.x, plain.x)
+    assert not torch.equal(moved.targets, plain.targets)
+    assert torch.equal(moved.targets, moved.x.permute(0, 2, 3, 1).flatten(1))
 
 
 def test_the_data_are_neither_changed_nor_copied() -> None:

@@ -15,6 +15,7 @@ from edgeflow.data.dataset import Dataset, Split
 from edgeflow.data.options import DataOptions
 from edgeflow.data.preprocessing import Affine
 from edgeflow.data.sources import load
+from edgeflow.data.task import Task
 from edgeflow.errors import ExitCode, TrainingError
 from edgeflow.nets.registry import build
 from edgeflow.train.fit import fit
@@ -76,6 +77,34 @@ def test_a_sound_network_passes_every_check(name: str) -> None:
 def test_shuffled_labels_are_no_fault_that_a_check_could_see() -> None:
     labels = np.random.default_rng(0).permutation(digits().train.labels)
     assert failed(found(data=with_train(digits().train.x, labels))) == set()
+
+
+def quantities(scale: float, offset: float) -> Dataset:
+    """Regression: how much ink a digit has, and its square."""
+    ink = digits().train.x.mean(axis=(1, 2, 3), dtype=np.float32)
+    ink = (ink - ink.mean()) / ink.std()
+    y = np.stack([ink, ink**2], axis=1) * np.float32(scale) + np.float32(offset)
+    return dataclasses.replace(
+        digits(), task=Task.REGRESSION, train=Split(digits().train.x, y.astype(np.float32))
+    )
+
+
+CLASSES_ALONE = {Check.CLASS_BALANCE, Check.LABEL_NOISE}
+
+
+def test_sound_networks_of_other_tasks_pass_every_check_that_suits_them() -> None:
+    anomaly = dataclasses.replace(digits(), task=Task.ANOMALY)
+    for name, data in (("small", quantities(1.0, 0.0)), ("mlperf-autoencoder", anomaly)):
+        findings = found(build(name, (8, 8, 1), data.outputs, 0), data)
+        assert set(findings) == set(Check) - CLASSES_ALONE
+        assert failed(findings) == set()
+
+
+def test_targets_far_from_zero_are_seen_in_the_initial_loss() -> None:
+    data = quantities(1.0, 100.0)
+    findings = found(build("small", (8, 8, 1), data.outputs, 0), data)
+    assert Check.INITIAL_LOSS in failed(findings)
+    assert "targets" in findings[Check.INITIAL_LOSS].cause
 
 
 def test_neither_network_nor_generators_are_changed() -> None:
