@@ -106,7 +106,8 @@ def wanted_outputs(dataset: Dataset) -> str:
     if dataset.task is Task.CLASSIFICATION:
         return f"{dataset.outputs} classes"
     if dataset.task is Task.REGRESSION:
-        return f"{dataset.outputs} target values (regression)"
+        values = "value" if dataset.outputs == 1 else "values"
+        return f"{dataset.outputs} target {values} (regression)"
     return f"{dataset.outputs} elements to rebuild (anomaly detection)"
 
 

@@ -36,7 +36,7 @@ def answer(postprocessing: Postprocessing) -> str:
     grid = postprocessing.output
     value = "(q - zero_point) * scale"
     if grid is not None:
-        value = f"(q - {grid.zero_point}) * {grid.scale!r}"
+        value = f"(q {-grid.zero_point:+d}) * {grid.scale!r}".replace("+", "+ ").replace("-", "- ", 1)
     if postprocessing.task is Task.CLASSIFICATION:
         return "The largest output is at the index of the class."
     if postprocessing.task is Task.ANOMALY:
