@@ -71,21 +71,31 @@ def best_amplitude(
 ) -> float:
     """Line search: powers of two from 2^-12 to 4 and 0, then golden section between neighbours."""
 
+    # Every weight is linear in the amplitude, so two networks give all between them.
+    line = [grown(spec, network, proposal, a)[1] for a in (0.0, 1.0, 0.0)]
+    *ends, moving = ([p.detach() for p in module.parameters()] for module in line)
+
     def loss(amplitude: float) -> float:
-        return mean_loss(grown(spec, network, proposal, amplitude)[1], x, targets, objective)
+        for start, end, weights in zip(*ends, moving, strict=True):
+            torch.lerp(start, end, amplitude, out=weights)
+        return mean_loss(line[2], x, targets, objective)
 
     tried = {a: loss(a) for a in (0.0, *COARSE_AMPLITUDES)}
     best = min(tried, key=lambda a: (tried[a], a))
     if best == 0.0:
         return 0.0
-    low, high = best / 2, min(best * 2, COARSE_AMPLITUDES[-1])
     ratio = (5**0.5 - 1) / 2
+    low, high = best / 2, min(best * 2, COARSE_AMPLITUDES[-1])
+    left, right = high - ratio * (high - low), low + ratio * (high - low)
     for _ in range(_REFINEMENTS):
-        left, right = high - ratio * (high - low), low + ratio * (high - low)
         for a in (left, right):
-            if a not in tried:
-                tried[a] = loss(a)
-        low, high = (low, right) if tried[left] <= tried[right] else (left, high)
+            tried[a] = tried[a] if a in tried else loss(a)
+        if tried[left] <= tried[right]:
+            high, right = right, left
+            left = high - ratio * (high - low)
+        else:
+            low, left = left, right
+            right = low + ratio * (high - low)
     return min(tried, key=lambda a: (tried[a], a))
 
 
