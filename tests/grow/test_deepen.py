@@ -19,14 +19,11 @@ from edgeflow.nets.layout import network_input
 from edgeflow.nets.network import NetworkSpec, build
 from edgeflow.nets.registry import NETWORKS, specify
 from edgeflow.nets.specs import (
-    AnyCell,
-    AveragePool,
     Convolution,
     Dense,
     DepthwiseSeparable,
     GlobalAveragePool,
     InvertedResidual,
-    Logits,
     MaxPool,
     Residual,
 )
@@ -35,61 +32,10 @@ from edgeflow.quantize.options import QuantizeOptions
 from edgeflow.train.evaluate import accuracy
 from edgeflow.train.fit import fit
 from edgeflow.train.options import TrainOptions
+from tests.grow.trained_like import as_if_trained, batch, network_specs, spec_of
 from tests.lower.integer_runs import integer_output
 
 KINDS = (Convolution, DepthwiseSeparable, Residual, InvertedResidual, Dense)
-
-sizes = st.integers(1, 6)
-strides = st.tuples(st.integers(1, 2), st.integers(1, 2))
-kernels = st.sampled_from([(1, 1), (3, 3), (3, 1)])
-bodies = st.lists(
-    st.one_of(
-        st.builds(Convolution, channels=sizes, kernel=kernels, stride=strides),
-        st.builds(DepthwiseSeparable, channels=sizes, kernel=kernels, stride=strides),
-        st.builds(Residual, channels=sizes, kernel=kernels, stride=strides),
-        st.builds(InvertedResidual, channels=sizes, expansion=sizes, kernel=kernels),
-        st.sampled_from([MaxPool(kernel=(1, 2), stride=(1, 2)), AveragePool(kernel=(2, 1))]),
-    ),
-    min_size=1,
-    max_size=3,
-)
-heads = st.sampled_from(
-    [(GlobalAveragePool(),), (Dense(units=5),), (GlobalAveragePool(), Dense(units=3))]
-)
-
-
-def spec_of(*cells: AnyCell, shape: tuple[int, int, int] = (8, 6, 2)) -> NetworkSpec:
-    return NetworkSpec(name="test", input_shape=shape, cells=(*cells, Logits(units=4)))
-
-
-def spec_if_it_fits(cells: tuple[AnyCell, ...]) -> NetworkSpec | None:
-    try:
-        return spec_of(*cells)
-    except ModelError:
-        return None
-
-
-def as_if_trained(network: nn.Module, seed: int, shift: float) -> nn.Module:
-    """Random normalizations whose outputs lie around `shift`; a tenth of the scales are 0."""
-    generator = torch.Generator().manual_seed(seed)
-
-    def uniform(like: Tensor, low: float, high: float) -> Tensor:
-        return torch.rand(like.shape, generator=generator) * (high - low) + low
-
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-            module.running_mean = uniform(module.running_mean, -3.0, 3.0)
-            module.running_var = uniform(module.running_var, 0.01, 9.0)
-            scale = uniform(module.weight, -0.2, 1.8)
-            module.weight.data = torch.where(scale < 0, 0.0, scale)
-            module.bias.data = uniform(module.bias, shift - 1.0, shift + 1.0)
-    return network.eval()
-
-
-def batch(spec: NetworkSpec, count: int, seed: int, spread: float = 1.0) -> Tensor:
-    height, width, channels = spec.input_shape
-    generator = torch.Generator().manual_seed(seed)
-    return spread * torch.randn(count, channels, height, width, generator=generator)
 
 
 def change_of_logits(
@@ -103,16 +49,11 @@ def change_of_logits(
 
 
 @settings(max_examples=40, deadline=None)
-@given(bodies, heads, st.integers(0, 1000), st.sampled_from([0.0, 1.0, 300.0]), st.data())
+@given(network_specs, st.integers(0, 1000), st.sampled_from([0.0, 1.0, 300.0]), st.data())
 def test_no_insertion_changes_the_logits(
-    body: list[AnyCell],
-    head: tuple[AnyCell, ...],
-    seed: int,
-    shift: float,
-    data: st.DataObject,
+    spec: NetworkSpec, seed: int, shift: float, data: st.DataObject
 ) -> None:
-    spec = spec_if_it_fits((*body, *head))
-    assume(spec is not None)
+    assume(insertions(spec))
     network = as_if_trained(build(spec, seed), seed, shift)
     insertion = data.draw(st.sampled_from(insertions(spec)))
     assert change_of_logits(spec, network, insertion, seed) < 1e-5
