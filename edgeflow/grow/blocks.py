@@ -105,9 +105,19 @@ class AdaptedNetwork(nn.Module):
     def _enter(self, index: int) -> nn.Module:
         if index == 0 or not readers(self.blocks[index]):
             return nn.Identity()
-        leave = self.leaves[index - 1]
-        assert isinstance(leave, ChannelMap)
-        return ChannelMap(*leave.weight.shape)
+        return ChannelMap(*self.leave(index - 1).weight.shape)
+
+    def leave(self, index: int) -> ChannelMap:
+        """The map behind block `index`."""
+        found = self.leaves[index]
+        assert isinstance(found, ChannelMap)
+        return found
+
+    def enter(self, index: int) -> ChannelMap:
+        """The map before block `index`, where there is one."""
+        found = self.enters[index]
+        assert isinstance(found, ChannelMap)
+        return found
 
     def is_entered(self, index: int) -> bool:
         """Whether a map stands before that block."""
@@ -129,22 +139,18 @@ class AdaptedNetwork(nn.Module):
 
     def start_between(self, index: int) -> None:
         """Let `enters[index]` undo the map before it, so that the block takes the thin output."""
-        enter, leave = self.enters[index], self.leaves[index - 1]
-        assert isinstance(enter, ChannelMap)
-        assert isinstance(leave, ChannelMap)
         with torch.no_grad():
-            enter.weight.copy_(torch.linalg.pinv(leave.weight))
+            inverse = torch.linalg.pinv(self.leave(index - 1).weight)
+            self.enter(index).weight.copy_(inverse)
 
     def merged(self) -> nn.Sequential:
         """The thin network that computes the same: no maps, the same cells."""
         blocks = copy.deepcopy(self.blocks)
         for index in range(1, len(blocks)):
             if self.is_entered(index):
-                enter, leave = self.enters[index], self.leaves[index - 1]
-                assert isinstance(enter, ChannelMap)
-                assert isinstance(leave, ChannelMap)
+                matrix = self.enter(index).weight @ self.leave(index - 1).weight
                 for layer in readers(blocks[index]):
-                    _merge(layer, (enter.weight @ leave.weight).detach())
+                    _merge(layer, matrix.detach())
         return nn.Sequential(*(cell for block in blocks for cell in block.children()))
 
 

@@ -15,18 +15,21 @@ early and keeps checkpoints is `fit`, on the network that will be deployed.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
+from pathlib import Path
 
 from torch import nn
 
-from edgeflow.data.dataset import Dataset, prepare
+from edgeflow.data.dataset import Dataset
 from edgeflow.grow.blocks import AdaptedNetwork, in_blocks, widened
-from edgeflow.grow.imitate import imitate
+from edgeflow.grow.imitate import Imitation, imitate
 from edgeflow.grow.narrow_options import NarrowOptions
-from edgeflow.nets.layout import network_input
 from edgeflow.nets.network import NetworkSpec, build
 from edgeflow.progress import Progress, ProgressEvent, silent
+from edgeflow.train.batches import for_convolutions, source
 from edgeflow.train.determinism import deterministic
+from edgeflow.train.device import compute_device
 from edgeflow.train.fit import TrainedNetwork, fit
 from edgeflow.train.options import TrainOptions
 
@@ -37,15 +40,25 @@ def wide_then_narrow(
     options: TrainOptions,
     narrow: NarrowOptions,
     progress: Progress = silent,
+    *,
+    checkpoints: Path | None = None,
 ) -> TrainedNetwork:
     """Train the network of `spec`, from weights that imitate a twin `narrow.width` times as wide.
 
-    `options` are those of the last training. Raises what `fit` raises.
+    `options` are those of the last training. With a folder for `checkpoints`, an interrupted
+    training of either network goes on. Raises what `fit` raises.
     """
-    wide_options = options.model_copy(update={"epochs": narrow.wide_epochs})
     twin = build(widened(spec, narrow.width), options.seed)
-    wide = fit(twin, dataset, wide_options, _of_the_twin(progress)).network
-    return fit(narrowed(spec, wide, dataset, options, narrow, progress), dataset, options, progress)
+    wide = fit(
+        twin,
+        dataset,
+        options.model_copy(update={"epochs": narrow.wide_epochs}),
+        _of_the_twin(progress),
+        checkpoint=None if checkpoints is None else checkpoints / "wide",
+    ).network
+    thin = narrowed(spec, wide, dataset, options, narrow, progress)
+    checkpoint = None if checkpoints is None else checkpoints / "thin"
+    return fit(thin, dataset, options, progress, checkpoint=checkpoint)
 
 
 def narrowed(
@@ -57,21 +70,19 @@ def narrowed(
     progress: Progress = silent,
 ) -> nn.Module:
     """The network of `spec` that imitates `wide`, a trained network of its widened twin."""
-    wide_spec = widened(spec, narrow.width)
-    x = network_input(prepare(dataset.preprocessing, dataset.train.x))
-    with deterministic(options.seed, options.threads) as generator:
+    wide_spec, device = widened(spec, narrow.width), compute_device(options)
+    with deterministic(options.seed, options.threads, device) as generator:
         adapted = AdaptedNetwork(spec, build(spec, options.seed), wide_spec)
+        blocks = in_blocks(wide_spec, copy.deepcopy(wide))
+        for_convolutions(adapted.to(device))
+        for_convolutions(blocks.to(device))
+        data = source(dataset, dataset.train, device)
         imitate(
-            adapted,
-            in_blocks(wide_spec, wide),
-            x,
-            dataset.task,
-            narrow,
-            options.batch_size,
-            generator,
-            progress,
+            Imitation(adapted, blocks, data, options, narrow, generator, progress), dataset.task
         )
-        return adapted.merged().eval()
+    thin = build(spec, options.seed)
+    thin.load_state_dict(adapted.merged().state_dict())
+    return thin.eval()
 
 
 def _of_the_twin(progress: Progress) -> Progress:

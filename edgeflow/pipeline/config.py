@@ -17,6 +17,7 @@ from edgeflow.backends.firmware.options import MemoryOptions
 from edgeflow.data.options import DataOptions
 from edgeflow.errors import ConfigError
 from edgeflow.gate.budget import Budget
+from edgeflow.grow.narrow_options import NarrowOptions
 from edgeflow.grow.options import GrowOptions
 from edgeflow.quantize.options import QuantizeOptions
 from edgeflow.train.options import TrainOptions
@@ -82,9 +83,16 @@ class Config(BaseModel):
     data: DataOptions = DataOptions()
     train: TrainOptions = TrainOptions()
     grow: GrowOptions = GrowOptions()
+    narrow: NarrowOptions = NarrowOptions()
     quantize: QuantizeOptions = QuantizeOptions()
     memory: MemoryOptions = MemoryOptions()
     budget: Budget = Budget()
+
+    @model_validator(mode="after")
+    def _one_way_to_a_network(self) -> Config:
+        if self.grow.enabled and self.narrow.width > 1:
+            raise ValueError("[grow] enabled and [narrow] width > 1: a build does one of them")
+        return self
 
     @model_validator(mode="after")
     def _growth_starts_small(self) -> Config:

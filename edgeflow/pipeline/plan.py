@@ -52,7 +52,7 @@ class Plan:
 def make_plan(config: Config) -> Plan:
     """Resolve every name of the configuration; nothing is written. Raises what cannot be found."""
     from edgeflow.data.sources import task_of
-    from edgeflow.pipeline.stages import GROWN_STAGES, STAGES_BY_MODEL
+    from edgeflow.pipeline.stages import GROWN_STAGES, NARROWED_STAGES, STAGES_BY_MODEL
 
     kind = kind_of_model(config.build.model)
     if config.grow.enabled and kind is not ModelKind.REFERENCE:
@@ -60,19 +60,29 @@ def make_plan(config: Config) -> Plan:
             f"[grow] cannot grow {config.build.model}: only networks of edgeflow grow",
             hint="leave [build] model out, or name a network of edgeflow to start from",
         )
+    if config.narrow.width > 1 and kind is not ModelKind.REFERENCE:
+        raise ConfigError(
+            f"[narrow] cannot widen {config.build.model}: only networks of edgeflow have a twin",
+            hint="set [narrow] width = 1, or name a network of edgeflow as [build] model",
+        )
     content = data_digest(config.data.source)
     task = task_of(config.data)
     require_countable(config.budget, task)
     config = _with_value_range(_with_network_of(config, task))
     target = registry.load(config.build.target)
     _require_weight_bits(config, target)
+    stages = STAGES_BY_MODEL[kind]
+    if config.grow.enabled:
+        stages = GROWN_STAGES
+    if config.narrow.width > 1:
+        stages = NARROWED_STAGES
     return Plan(
         config=config,
         target=target,
         data_digest=content,
         model_digest=model_digest(config.build.model),
         weights_digest=weights_digest(config.build.weights),
-        stages=GROWN_STAGES if config.grow.enabled else STAGES_BY_MODEL[kind],
+        stages=stages,
         engine_digest=engine_digest(config.build.engine_options(), target),
     )
 
@@ -191,6 +201,7 @@ OPTIONS: Mapping[str, Callable[[Plan], Any]] = {
     },
     "train": _section("train"),
     "grow": _section("grow"),
+    "narrow": _section("narrow"),
     "growth limits": lambda plan: {
         "budget": plan.config.budget.model_dump(mode="json"),
         "weight_bits": plan.config.quantize.weight_bits,

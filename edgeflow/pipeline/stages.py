@@ -14,6 +14,7 @@ from edgeflow.pipeline.steps import (
     generate,
     grow,
     import_integer,
+    narrow,
     quantize,
     report,
     run,
@@ -104,6 +105,22 @@ GROW = Stage(
     packages=("jinja2", "numpy", "onnx", "safetensors", "tflite", "torch", "unicorn", "ziglang"),
 )
 
+NARROW = Stage(
+    name="train",
+    run=narrow.run,
+    reads=("data",),
+    options=(*TRAIN.options, "narrow"),
+    modules=(
+        *TRAIN.modules,
+        "edgeflow.grow.blocks",
+        "edgeflow.grow.imitate",
+        "edgeflow.grow.narrow",
+        "edgeflow.grow.narrow_options",
+        "edgeflow.pipeline.steps.train",
+    ),
+    packages=TRAIN.packages,
+)
+
 QUANTIZE = Stage(
     name="quantize",
     run=quantize.run,
@@ -190,6 +207,7 @@ def _to_bundle(model: str, found: tuple[str, ...]) -> tuple[Stage, ...]:
             options=("config", "target"),
             modules=(
                 *_REPORTED,
+                "edgeflow.grow.narrow_options",
                 "edgeflow.grow.options",
                 "edgeflow.pipeline.config",
                 "edgeflow.quantize.options",
@@ -202,6 +220,7 @@ def _to_bundle(model: str, found: tuple[str, ...]) -> tuple[Stage, ...]:
 
 STAGES = (DATA, TRAIN, QUANTIZE, *_to_bundle("quantize", ("data", "train", "quantize")))
 GROWN_STAGES = (DATA, GROW, *STAGES[2:])
+NARROWED_STAGES = (DATA, NARROW, *STAGES[2:])
 INTEGER_STAGES = (DATA, IMPORT, *_to_bundle("import", ("data", "import")))
 
 STAGES_BY_MODEL: Mapping[ModelKind, tuple[Stage, ...]] = {
