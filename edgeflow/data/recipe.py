@@ -36,7 +36,8 @@ def answer(postprocessing: Postprocessing) -> str:
     grid = postprocessing.output
     value = "(q - zero_point) * scale"
     if grid is not None:
-        value = f"(q {-grid.zero_point:+d}) * {grid.scale!r}".replace("+", "+ ").replace("-", "- ", 1)
+        sign = "-" if grid.zero_point >= 0 else "+"
+        value = f"(q {sign} {abs(grid.zero_point)}) * {grid.scale!r}"
     if postprocessing.task is Task.CLASSIFICATION:
         return "The largest output is at the index of the class."
     if postprocessing.task is Task.ANOMALY:
