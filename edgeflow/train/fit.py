@@ -33,7 +33,7 @@ from edgeflow.train.state import (
     weights_of,
 )
 
-__all__ = ["EpochRecord", "TrainedNetwork", "fit", "start"]
+__all__ = ["EpochRecord", "TrainedNetwork", "check_outputs", "fit", "start"]
 
 PROBE_SAMPLES = 256
 
@@ -70,7 +70,7 @@ def fit(
     train = source(dataset, dataset.train, device)
     validation = source(dataset, dataset.validation, device)
     with deterministic(options.seed, options.threads, device) as generator:
-        _check_outputs(network, dataset)
+        check_outputs(network, dataset)
         of = "" if checkpoint is None else identity(network, guidance, dataset, options)
         state = start(network, guidance, options, generator, device)
         if checkpoint is not None and not _resume(state, checkpoint, of, progress):
@@ -167,8 +167,8 @@ def _note(state: TrainingState, record: EpochRecord) -> None:
         state.best = Best(rank, record.epoch, weights_of(state.validated))
 
 
-def _check_outputs(network: nn.Module, dataset: Dataset) -> None:
-    """Refuse a network that gives another number of outputs than the data needs."""
+def check_outputs(network: nn.Module, dataset: Dataset) -> None:
+    """Raise ModelError for a network that gives another number of outputs than the data needs."""
     count = min(PROBE_SAMPLES, len(dataset.train))
     probe = copy.deepcopy(network).cpu().train()
     with torch.no_grad():

@@ -50,7 +50,8 @@ def examine(network: nn.Module, dataset: Dataset, options: TrainOptions) -> tupl
 
     Works on copies with generators of its own: neither the network nor the training that follows is
     changed. Equal arguments give equal findings. A check that an earlier failure makes meaningless
-    is left out. Test and validation parts are never looked at.
+    is left out. Test and validation parts are never looked at. Runs on the CPU. Raises ModelError
+    where the network does not suit the data.
     """
     from edgeflow.train.determinism import deterministic
     from edgeflow.train.sanity_data import class_balance, finite_data, label_noise

@@ -1,18 +1,15 @@
-"""Sanity checks of a network on its data: loss, layers, gradients, one batch, learning rate."""
+"""Sanity checks of a network on its data: loss, layers, learning rate, predictions."""
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.modules.dropout import _DropoutNd
 
 from edgeflow.data.dataset import Dataset
 from edgeflow.data.task import Task
@@ -20,51 +17,38 @@ from edgeflow.train.batches import (
     Batch,
     Source,
     batch_order,
-    for_convolutions,
     plain_batch,
     plain_batches,
     source,
 )
-from edgeflow.train.objective import Objective
+from edgeflow.train.fit import check_outputs
 from edgeflow.train.options import TrainOptions
 from edgeflow.train.sanity import Check, Finding
+from edgeflow.train.sanity_overfit import few_of_each, gradients, input_matters, learnt, overfit
+from edgeflow.train.sanity_probe import batch_loss, guessing_loss, trainable_copy
 
 PROBE_SAMPLES = 256
-OVERFIT_SAMPLES = 16
-OVERFIT_STEPS = 100
-OVERFIT_RATE = 3e-3
-# How far below that of guessing the loss of one batch must come: an autoencoder has a bottleneck.
-LEARNT = {Task.CLASSIFICATION: 0.3, Task.REGRESSION: 0.3, Task.ANOMALY: 0.8}
 RANGE_STEPS, HELD_STEPS = 30, 10
 LOWEST_PART = 1e-3  # of the chosen rate: where the range test starts
 EXPLODED = 4.0  # times the loss before, or that of guessing
 SAME_OUTPUTS = 1e-4  # of the variance of the targets
 
 
-@dataclass(frozen=True, eq=False)
-class Overfitted:
-    """A network after steps on one batch, its losses, and the layers that never got a gradient."""
-
-    network: nn.Module
-    batch: Batch
-    losses: tuple[float, ...]
-    without_gradient: tuple[str, ...]
-
-
 def network_findings(
     network: nn.Module, dataset: Dataset, options: TrainOptions, generator: torch.Generator
 ) -> Iterator[Finding]:
     """Findings about `network`, until one shows that the following ones cannot be had."""
+    check_outputs(network, dataset)
     train = source(dataset, dataset.train)
     (probe,) = plain_batches(train, min(PROBE_SAMPLES, len(train)))
-    loss = _loss(_trainable_copy(network), probe, train.objective)
+    loss = batch_loss(trainable_copy(network), probe, train.objective)
     finite = _finite(loss)
     yield finite
     if not finite.passed:
         return
     yield initial_loss(loss, guessing_loss(dataset, probe, train.objective), dataset)
     yield living_layers(network, probe.x)
-    batch = plain_batch(train, _few_of_each(dataset))
+    batch = plain_batch(train, few_of_each(dataset))
     overfitted = overfit(network, batch, train.objective)
     yield learnt(overfitted, guessing_loss(dataset, batch, train.objective), dataset.task)
     yield gradients(overfitted)
@@ -74,18 +58,6 @@ def network_findings(
     yield rate
     if rate.passed:
         yield predictions_differ(swept, probe, dataset.task)
-
-
-def guessing_loss(dataset: Dataset, batch: Batch, objective: Objective) -> float:
-    """Loss of an answer that does not look at its input.
-
-    ln(classes); the variance of the targets (regression); the mean square of the inputs (anomaly).
-    """
-    shape = (len(batch), dataset.outputs)
-    answer = torch.zeros(shape)
-    if dataset.task is Task.REGRESSION:
-        answer = batch.targets.mean(dim=0).expand(shape)
-    return objective.loss(answer, batch.targets, 0.0).item()
 
 
 def initial_loss(loss: float, guess: float, dataset: Dataset) -> Finding:
@@ -110,7 +82,7 @@ def living_layers(network: nn.Module, x: Tensor) -> Finding:
 
         module.register_forward_hook(note)
 
-    probe = _trainable_copy(network)
+    probe = trainable_copy(network)
     for name, module in probe.named_modules():
         if isinstance(module, nn.ReLU | nn.ReLU6):
             watch(name, module)
@@ -128,77 +100,6 @@ def living_layers(network: nn.Module, x: Tensor) -> Finding:
     )
 
 
-def overfit(network: nn.Module, batch: Batch, objective: Objective) -> Overfitted:
-    """A copy of `network` after steps on one batch, the last loss being that after all of them."""
-    trained = _trainable_copy(network)
-    optimizer = torch.optim.AdamW(trained.parameters(), lr=OVERFIT_RATE, weight_decay=0.0)
-    reached: set[str] = set()
-    losses = []
-    for _ in range(OVERFIT_STEPS):
-        loss = objective.loss(trained(batch.x), batch.targets, 0.0)
-        losses.append(loss.item())
-        optimizer.zero_grad()
-        loss.backward()
-        reached |= {
-            name.rpartition(".")[0]
-            for name, parameter in trained.named_parameters()
-            if parameter.grad is not None and parameter.grad.any()
-        }
-        optimizer.step()
-    losses.append(_loss(trained, batch, objective))
-    layers = {name.rpartition(".")[0] for name, p in trained.named_parameters() if p.requires_grad}
-    return Overfitted(trained, batch, tuple(losses), tuple(sorted(layers - reached)))
-
-
-def learnt(overfitted: Overfitted, guess: float, task: Task) -> Finding:
-    """A network that cannot learn a few samples by heart learns nothing from many."""
-    last, wanted = min(overfitted.losses), LEARNT[task] * guess
-    message = (
-        f"loss on {len(overfitted.batch)} samples {overfitted.losses[0]:.3g} before and {last:.3g} "
-        f"after {OVERFIT_STEPS} steps, guessing gives {guess:.3g}"
-    )
-    if last <= wanted:
-        return Finding(Check.OVERFIT, passed=True, message=message)
-    return Finding(
-        Check.OVERFIT,
-        passed=False,
-        message=message,
-        cause="the network does not use its input, is cut off from its gradient, or is far too "
-        "small; or inputs of different classes are equal after preprocessing",
-        stops=True,
-    )
-
-
-def gradients(overfitted: Overfitted) -> Finding:
-    """A layer without gradient never learns."""
-    without = overfitted.without_gradient
-    if not without:
-        return Finding(Check.GRADIENTS, passed=True, message="each of them does")
-    return Finding(
-        Check.GRADIENTS,
-        passed=False,
-        message=f"none reaches {', '.join(without)}",
-        cause="the layer is not used, comes behind a dead layer, or its output is detached",
-    )
-
-
-def input_matters(overfitted: Overfitted, objective: Objective) -> Finding:
-    """The loss must be worse for zeros in the place of the inputs."""
-    batch = overfitted.batch
-    blank = _loss(overfitted.network, Batch(torch.zeros_like(batch.x), batch.targets), objective)
-    last = overfitted.losses[-1]
-    message = f"loss {last:.3g} with the inputs and {blank:.3g} with zeros"
-    if not blank <= 1.05 * last:
-        return Finding(Check.INPUT_MATTERS, passed=True, message=message)
-    return Finding(
-        Check.INPUT_MATTERS,
-        passed=False,
-        message=message,
-        cause="the network does not use its input",
-        stops=True,
-    )
-
-
 def learning_rate_range(
     network: nn.Module,
     train: Source,
@@ -211,7 +112,7 @@ def learning_rate_range(
     The rate grows exponentially over the steps and is then held; a loss that is far above the first
     one and that of guessing there has exploded.
     """
-    trained = _trainable_copy(network)
+    trained = trainable_copy(network)
     optimizer = torch.optim.AdamW(trained.parameters(), weight_decay=options.weight_decay)
     losses: list[float] = []
     indices = _endless(len(train), min(options.batch_size, PROBE_SAMPLES), generator)
@@ -264,33 +165,6 @@ def _finite(loss: float) -> Finding:
         cause="inputs of a wrong scale, or weights that hold NaN",
         stops=True,
     )
-
-
-def _trainable_copy(network: nn.Module) -> nn.Module:
-    """A copy in training mode without dropout, whose draws would only blur what is looked at."""
-    trained = for_convolutions(copy.deepcopy(network)).train()
-    for module in trained.modules():
-        if isinstance(module, _DropoutNd):
-            module.eval()
-    return trained
-
-
-def _loss(network: nn.Module, batch: Batch, objective: Objective) -> float:
-    """Loss with statistics of the batch itself, as in training."""
-    with torch.no_grad():
-        return objective.loss(network(batch.x), batch.targets, 0.0).item()
-
-
-def _few_of_each(dataset: Dataset) -> NDArray[np.int64]:
-    """Positions of a few training samples: from all classes in turn, or spread over the part."""
-    count, total = min(OVERFIT_SAMPLES, len(dataset.train)), len(dataset.train)
-    if dataset.task is not Task.CLASSIFICATION:
-        return np.arange(count) * total // count
-    labels = dataset.train.labels
-    rank = np.zeros(total, dtype=np.int64)
-    for label in np.unique(labels):
-        rank[labels == label] = np.arange((labels == label).sum())
-    return np.lexsort((labels, rank))[:count]
 
 
 def _endless(

@@ -16,7 +16,7 @@ from edgeflow.data.options import DataOptions
 from edgeflow.data.preprocessing import Affine
 from edgeflow.data.sources import load
 from edgeflow.data.task import Task
-from edgeflow.errors import ExitCode, TrainingError
+from edgeflow.errors import ExitCode, ModelError, TrainingError
 from edgeflow.nets.registry import build
 from edgeflow.train.fit import fit
 from edgeflow.train.options import TrainOptions
@@ -169,6 +169,21 @@ def test_a_network_cut_off_from_its_gradient_cannot_learn_a_batch() -> None:
     findings = found(network)
     assert Check.OVERFIT in stops(findings)
     assert failed(findings) >= {Check.GRADIENTS, Check.INPUT_MATTERS}
+
+
+def test_a_network_too_small_for_a_batch_is_told_and_trained() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        tiny = nn.Sequential(nn.Flatten(), nn.Linear(64, 1), nn.Tanh(), nn.Linear(1, 10))
+    findings = found(tiny)
+    assert failed(findings) == {Check.OVERFIT}
+    assert not findings[Check.OVERFIT].stops
+    assert "too small" in findings[Check.OVERFIT].cause
+
+
+def test_a_wrong_number_of_outputs_is_refused() -> None:
+    with pytest.raises(ModelError, match="10 classes"):
+        found(build("small", (8, 8, 1), 3, 0))
 
 
 def test_a_network_that_ignores_its_input_is_found_by_zeroed_inputs() -> None:
