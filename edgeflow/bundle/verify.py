@@ -16,19 +16,18 @@ from edgeflow.backends.firmware.image import FirmwareImage, read_image
 from edgeflow.backends.firmware.source import LayerSymbol
 from edgeflow.bundle import assemble
 from edgeflow.bundle.manifest import Manifest, read_bundle
-from edgeflow.bundle.summary import CheckRow, ScoreRow, Summary
+from edgeflow.bundle.stated_scores import compare
+from edgeflow.bundle.summary import CheckRow, Summary
 from edgeflow.data.postprocessing import Postprocessing
 from edgeflow.data.score import Score, ScoreName
 from edgeflow.devices.device import INVOKE_SYMBOL, DeviceRun, LayerInstructions, RunLimits
 from edgeflow.errors import BundleError, EdgeflowError, VerdictError
-from edgeflow.figures import quantity
 from edgeflow.gate.scoring import output_grid, score_answers, scoring_of
 from edgeflow.graph.ir import Graph, OpKind
 from edgeflow.progress import Progress, ProgressEvent, silent
 from edgeflow.targets.schema import Target
 
 STAGE = "verify"
-DEVICE_STAGE = "device"  # the stage of the accuracy that was counted from the device's answers
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def verify(directory: Path, progress: Progress = silent) -> Verification:
         _binary(opened),
         _equal("interpreter against test/expected.npy", opened.expected, answers),
         _equal("firmware against test/expected.npy", opened.expected, run.outputs),
-        *_scores(opened.summary, counted),
+        *compare(opened.summary, counted),
         _counts(opened.summary, run),
     )
     progress(ProgressEvent(STAGE, "done", 3, 3))
@@ -213,28 +212,6 @@ def _equal(name: str, expected: NDArray[np.int8], answers: NDArray[np.int8]) -> 
     wrong = int(np.count_nonzero(different))
     detail = f"all {images} equal" if wrong == 0 else f"{wrong} of {images} differ"
     return CheckRow(name=name, passed=wrong == 0, detail=detail)
-
-
-def _scores(summary: Summary, counted: tuple[Score, ...]) -> tuple[CheckRow, ...]:
-    """One check a score; none where the bundle neither has labels nor states any."""
-    stated = {row.name: row for row in summary.all_scores if row.stage == DEVICE_STAGE}
-    found = {score.name: score for score in counted}
-    if not found and not summary.all_scores:
-        return ()
-    names = [name for name in ScoreName if name in stated or name in found]
-    return tuple(
-        _score(name, found.get(name), stated.get(name)) for name in names or [ScoreName.ACCURACY]
-    )
-
-
-def _score(name: ScoreName, counted: Score | None, stated: ScoreRow | None) -> CheckRow:
-    said = "none" if stated is None else quantity(stated.value, stated.unit)
-    found = f"no {assemble.TEST_LABELS} to count it by"
-    if counted is not None:
-        found = quantity(counted.value, counted.unit)
-    passed = counted is not None and stated is not None and counted.value == stated.value
-    detail = f"{found}, figures.json says {said}"
-    return CheckRow(name=name.value, passed=passed, detail=detail)
 
 
 def _counts(summary: Summary, run: DeviceRun) -> CheckRow:

@@ -36,7 +36,7 @@ def answer(postprocessing: Postprocessing) -> str:
     grid = postprocessing.output
     value = "(q - zero_point) * scale"
     if grid is not None:
-        sign = "-" if grid.zero_point >= 0 else "+"
+        sign = "-" if grid.zero_point > 0 else "+"
         value = f"(q {sign} {abs(grid.zero_point)}) * {grid.scale!r}"
     if postprocessing.task is Task.CLASSIFICATION:
         return "The largest output is at the index of the class."

@@ -120,7 +120,8 @@ def test_the_bundle_tells_how_answers_become_values_in_the_target_unit(
     assert row(summary, ScoreName.R2, "device").value == pytest.approx(r2_score(wanted, values))
     assert meaning.output is not None
     readme = files[assemble.README].decode()
-    said = f"(q - {meaning.output.zero_point}) * {meaning.output.scale!r}"
+    assert meaning.output.zero_point < 0
+    said = f"(q + {-meaning.output.zero_point}) * {meaning.output.scale!r}"
     assert f"{said} * {meaning.target.scale[0]!r} + {meaning.target.offset[0]!r} is in" in readme
     header = files["firmware/edgeflow_model.h"].decode()
     assert f"EDGEFLOW_OUTPUT_ZERO_POINT ({meaning.output.zero_point})" in header

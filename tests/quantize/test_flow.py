@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,13 +12,19 @@ from pydantic import ValidationError
 from torch import nn
 
 from edgeflow.data.dataset import Dataset, Split
+from edgeflow.data.options import DataOptions
 from edgeflow.data.preprocessing import Affine, Preprocessing, RawFeatures
+from edgeflow.data.sources import load
+from edgeflow.data.task import Task
 from edgeflow.errors import ConfigError, TrainingError
+from edgeflow.nets import registry
 from edgeflow.progress import ProgressEvent
 from edgeflow.quantize.flow import Kept, quantize
 from edgeflow.quantize.grids import FixedGrid
 from edgeflow.quantize.options import QuantizeOptions
 from edgeflow.quantize.weight_bits import bits_by_layer
+from edgeflow.train.fit import fit
+from edgeflow.train.options import TrainOptions
 
 OPTIONS = QuantizeOptions(calibration_samples=32, epochs=2, batch_size=16, threads=1)
 QUICKEST = OPTIONS.model_copy(update={"epochs": 0})
@@ -178,3 +185,25 @@ def test_weight_bits_of_an_unknown_layer_are_refused_with_the_names(
 def test_options_out_of_range_are_refused(change: dict[str, int]) -> None:
     with pytest.raises(ValidationError):
         QuantizeOptions.model_validate(change)
+
+
+@pytest.mark.parametrize("task", [Task.REGRESSION, Task.ANOMALY])
+def test_other_tasks_stay_close_to_the_float_network_and_are_chosen_by_their_score(
+    tmp_path: Path, task: Task
+) -> None:
+    generator = np.random.default_rng(0)
+    hidden = generator.normal(size=(300, 2))
+    x = np.tanh(hidden @ generator.normal(size=(2, 6))).astype(np.float32)
+    arrays = {"x": x, "y": hidden[:, 0] * 7.0 + 30.0}
+    if task is Task.ANOMALY:
+        arrays = {"x_train": x[:250], "x_test": x[250:], "y_test": np.arange(50) % 2}
+    np.savez(tmp_path / "d.npz", **arrays)
+    data = load(DataOptions(source=str(tmp_path / "d.npz")))
+    assert data.task is task
+    network = registry.build("autoencoder", data.input_shape_hwc, data.outputs, 0)
+    trained = fit(network, data, TrainOptions(epochs=12)).network
+    result = quantize(trained, data, QuantizeOptions(epochs=2, calibration_samples=64))
+    assert result.float_score > 0.8
+    assert result.post_training_score > result.float_score - 0.02
+    assert result.score == max(result.post_training_score, result.fine_tuned_score or 0.0)
+    assert result.post_training_outputs.shape == (len(data.validation), data.outputs)
