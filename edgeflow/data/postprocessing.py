@@ -31,19 +31,32 @@ class OutputGrid(Frozen):
     zero_point: int = Field(ge=-128, le=127)
 
 
+class NormalScores(Frozen):
+    """Anomaly scores of the deployed network for normal samples that it was not trained on.
+
+    A threshold at `percentile_95` gives a false alarm for every twentieth of them.
+    """
+
+    samples: int = Field(gt=0)
+    mean: float
+    percentile_95: float
+    largest: float
+
+
 class Postprocessing(Frozen):
     """From the int8 answer to what was asked for.
 
     Classification: the largest output is at the index of the class. Regression: `target` of the
     output. Anomaly detection: the mean square between output and input (both real values, element
-    by element) is the larger the less the sample is like the training part. `output` is the grid
-    of the deployed network's answers.
+    by element) is the larger the less the sample is like the training part; `normal` tells how
+    large it is for samples that are. `output` is the grid of the deployed network's answers.
     """
 
     task: Task = Task.CLASSIFICATION
     classes: tuple[str, ...] = ()
     target: TargetAffine | None = None
     output: OutputGrid | None = None
+    normal: NormalScores | None = None
 
 
 def standardizing(y: NDArray[np.float64]) -> TargetAffine:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeflow.data.postprocessing import Postprocessing
+from edgeflow.data.postprocessing import NormalScores, Postprocessing
 from edgeflow.data.preprocessing import (
     Affine,
     Fit,
@@ -45,6 +45,7 @@ def answer(postprocessing: Postprocessing) -> str:
             f"y = {value} is the input x again, element by element. The mean of (y - x)^2 over all "
             "elements (x as it went in, dequantized) is the larger the less the sample is like the "
             "normal ones of the training data: compare it with a threshold of your own."
+            + _normal(postprocessing.normal)
         )
     target = postprocessing.target
     assert target is not None
@@ -54,6 +55,17 @@ def answer(postprocessing: Postprocessing) -> str:
             "`target` in `postprocessing.json` has scale and offset."
         )
     return f"{value} * {target.scale[0]!r} + {target.offset[0]!r} is in the target's unit."
+
+
+def _normal(normal: NormalScores | None) -> str:
+    """How large anomaly scores of normal samples are."""
+    if normal is None:
+        return ""
+    return (
+        f" For {normal.samples} normal samples that the network was not trained on it is "
+        f"{normal.mean:.4g} on average, at most {normal.largest:.4g}, and below "
+        f"{normal.percentile_95:.4g} for 95 % of them."
+    )
 
 
 def _image(front_end: ImageFrontEnd) -> tuple[str, ...]:

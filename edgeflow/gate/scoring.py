@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeflow.data.postprocessing import OutputGrid, Postprocessing
-from edgeflow.data.score import Score, ScoreName, Truth, accuracy, scores
+from edgeflow.data.postprocessing import NormalScores, OutputGrid, Postprocessing
+from edgeflow.data.score import Score, ScoreName, Truth, accuracy, anomaly_scores, scores
 from edgeflow.data.task import Task
 from edgeflow.graph.ir import Graph, Tensor
 
@@ -68,6 +68,27 @@ def score_answers(
     assert scoring.postprocessing.output is not None
     truth = Truth(task, labels, inputs, scoring.postprocessing.target)
     return scores(real(flat, scoring.postprocessing.output), truth)
+
+
+def anomaly_scores_of(answers: Int8, scoring: Scoring) -> NDArray[np.float64]:
+    """The anomaly score of each sample, from int8 answers [N, ...] to the scoring's inputs."""
+    assert scoring.inputs is not None
+    assert scoring.input_grid is not None
+    assert scoring.postprocessing.output is not None
+    count = len(scoring.inputs)
+    outputs = real(answers.reshape(count, -1), scoring.postprocessing.output)
+    return anomaly_scores(outputs, real(scoring.inputs.reshape(count, -1), scoring.input_grid))
+
+
+def normal_scores(answers: Int8, scoring: Scoring) -> NormalScores:
+    """What the anomaly scores of normal samples are like."""
+    found = anomaly_scores_of(answers, scoring)
+    return NormalScores(
+        samples=len(found),
+        mean=float(found.mean()),
+        percentile_95=float(np.percentile(found, 95)),
+        largest=float(found.max()),
+    )
 
 
 def real(values: Int8, grid: OutputGrid) -> NDArray[np.float64]:

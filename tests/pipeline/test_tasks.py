@@ -189,6 +189,19 @@ def test_auc_is_counted_from_what_the_device_rebuilt(anomaly: BuildResult) -> No
     )
 
 
+def test_the_bundle_proposes_a_threshold_and_says_what_it_finds(anomaly: BuildResult) -> None:
+    files, summary, meaning = opened(anomaly)
+    assert meaning.normal is not None
+    normal = meaning.normal
+    assert normal.samples == 27
+    assert 0.0 < normal.mean < normal.percentile_95 <= normal.largest
+    found = summary.figure("anomalies found, threshold at 95 % of normal samples")
+    false = summary.figure("false alarms, threshold at 95 % of normal samples")
+    assert found.value > 0.9
+    assert false.value < 0.3
+    assert f"{normal.percentile_95:.4g} for 95 %" in files[assemble.README].decode()
+
+
 def test_training_of_an_autoencoder_is_chosen_by_normal_samples(anomaly: BuildResult) -> None:
     _, summary, _ = opened(anomaly)
     kinds = {(row.name, row.split) for row in summary.scores}

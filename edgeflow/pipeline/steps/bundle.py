@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edgeflow.bundle.summary import Summary
+from edgeflow.data.postprocessing import Postprocessing
 from edgeflow.gate.verdict import require
 from edgeflow.pipeline.config import to_toml
 from edgeflow.pipeline.engines import ENGINES
@@ -13,7 +17,7 @@ from edgeflow.pipeline.steps.data import PREPROCESSING
 from edgeflow.pipeline.steps.files import MODEL, read_arrays, read_document
 from edgeflow.pipeline.steps.gate import read_scoring, read_verdict
 from edgeflow.pipeline.steps.report import REPORT, SUMMARY
-from edgeflow.pipeline.steps.run import ANSWERS
+from edgeflow.pipeline.steps.run import ANSWERS, read_normal_scores
 
 BUNDLE = "bundle"
 
@@ -40,10 +44,16 @@ def run(context: StageContext) -> None:
         target_json=plan.target.model_dump_json(indent=2) + "\n",
         config_toml=to_toml(portable_config(plan)),
         preprocessing_json=(inputs["data"] / PREPROCESSING).read_text(encoding="utf-8"),
-        postprocessing=read_scoring(context, answers["inputs"]).postprocessing,
+        postprocessing=_postprocessing(context, answers["inputs"]),
         summary=Summary.model_validate_json((inputs["report"] / SUMMARY).read_bytes()),
         report_html=(inputs["report"] / REPORT).read_text(encoding="utf-8"),
     )
     write_bundle(
         assemble(parts), context.output / BUNDLE, target=plan.target.name, model=plan.model_name
     )
+
+
+def _postprocessing(context: StageContext, inputs: NDArray[np.int8]) -> Postprocessing:
+    """What the answers mean: of the data's task, on the grid of the model."""
+    meaning = read_scoring(context, inputs).postprocessing
+    return meaning.model_copy(update={"normal": read_normal_scores(context.inputs["run"])})

@@ -10,10 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeflow.backends.firmware.image import FirmwareImage
+from edgeflow.data.dataset import Dataset
+from edgeflow.data.postprocessing import NormalScores
 from edgeflow.data.score import labels_in_unit
+from edgeflow.data.task import Task
 from edgeflow.devices.cycle_model import CycleEstimate, estimate_cycles
 from edgeflow.devices.device import Device, DeviceRun, LayerInstructions, RunLimits
 from edgeflow.figures import FigureKind
+from edgeflow.gate.scoring import normal_scores, scoring_of
+from edgeflow.graph.ir import Graph
 from edgeflow.pipeline.stage import StageContext
 from edgeflow.pipeline.steps.compile import HOST, HOST_LIBRARY, read_firmware
 from edgeflow.pipeline.steps.data import read_dataset
@@ -32,6 +37,8 @@ ANSWERS = "answers.npz"
 COUNTS = "counts.npz"
 RUN = "run.json"
 CYCLES = "cycles.json"
+NORMAL = "normal.json"
+NORMAL_SAMPLES = 1000
 MAX_PARTS = 50
 IMAGES_PER_PART = 32
 
@@ -65,7 +72,26 @@ def run(context: StageContext) -> None:
     if labels is not None:
         answers["labels"] = labels
     write_arrays(context.output / ANSWERS, answers)
+    normal = _normal_scores(dataset, graph)
+    write_document(context.output / NORMAL, normal.model_dump() if normal else None)
     write_device_run(device, context.output)
+
+
+def _normal_scores(dataset: Dataset, graph: Graph) -> NormalScores | None:
+    """Anomaly scores of the validation part, by the interpreter; None for other tasks."""
+    from edgeflow.graph.interpreter import run_batch
+
+    if dataset.task is not Task.ANOMALY or not len(dataset.validation):
+        return None
+    inputs = quantized_inputs(graph, dataset, dataset.validation.x[:NORMAL_SAMPLES])
+    scoring = scoring_of(graph, dataset.postprocessing, inputs)
+    return normal_scores(run_batch(graph, inputs), scoring)
+
+
+def read_normal_scores(folder: Path) -> NormalScores | None:
+    """What `run` found of normal samples."""
+    document = read_document(folder / NORMAL)
+    return NormalScores.model_validate(document) if document else None
 
 
 def _run_on_host(folder: Path, image: FirmwareImage, inputs: NDArray[np.int8]) -> NDArray[np.int8]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from edgeflow.bundle.summary import AccuracyRow, EpochRow, ScoreRow
+from edgeflow.bundle.summary import AccuracyRow, EpochRow, FigureRow, ScoreRow
 from edgeflow.data.score import Score, ScoreName
 from edgeflow.devices.device import DeviceRun
-from edgeflow.figures import FigureKind
-from edgeflow.gate.scoring import score_answers
+from edgeflow.figures import FigureKind, Unit
+from edgeflow.gate.scoring import anomaly_scores_of, score_answers
 from edgeflow.gate.verdict import Verdict
 from edgeflow.pipeline.stage import StageContext
 from edgeflow.pipeline.steps.files import FLOAT_SCORES, QUANTIZED_SCORES, read_document
 from edgeflow.pipeline.steps.gate import read_scoring
+from edgeflow.pipeline.steps.run import read_normal_scores
 from edgeflow.pipeline.steps.scored import read_scores
 
 DEVICE = "device"
@@ -34,6 +35,27 @@ def fields(
         "accuracies": tuple(AccuracyRow(**row.model_dump(exclude=left_out)) for row in accuracies),
         "scores": tuple(row for row in rows if row.name is not ScoreName.ACCURACY),
     }
+
+
+def alarms(
+    context: StageContext, device: DeviceRun, answers: Mapping[str, Any]
+) -> Iterable[FigureRow]:
+    """What a threshold finds that 95 % of the normal validation samples are below."""
+    normal, marks = read_normal_scores(context.inputs["run"]), answers.get("labels")
+    if normal is None or marks is None or device.outputs.shape != answers["expected"].shape:
+        return
+    found = anomaly_scores_of(device.outputs, read_scoring(context, answers["inputs"]))
+    alarm = found > normal.percentile_95
+    source = f"{device.source}; the threshold of {normal.percentile_95:.4g} is that of "
+    source += f"{normal.samples} normal validation samples"
+    for name, mark in (("anomalies found", 1), ("false alarms", 0)):
+        yield FigureRow(
+            name=f"{name}, threshold at 95 % of normal samples",
+            value=float(alarm[marks == mark].mean()),
+            unit=Unit.FRACTION,
+            kind=device.kind,
+            source=source,
+        )
 
 
 def epochs(context: StageContext) -> tuple[EpochRow, ...]:

@@ -84,7 +84,10 @@ def summarize(context: StageContext) -> Summary:
         target_description=found.target.description,
         device=found.device.source,
         images=found.verdict.images,
-        figures=tuple(_figures(found)),
+        figures=(
+            *score_rows.alarms(context, found.device, found.answers),
+            *_figures(found),
+        ),
         task=found.task,
         **score_rows.fields(context, found.verdict, found.device, found.answers),
         layers=layers,
