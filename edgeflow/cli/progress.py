@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Display
 
 NARROW_COLUMNS = 100
+# Epochs may take minutes; the time left is told from all of them.
+_SPEED_PERIOD_SECONDS = 24 * 3600.0
 # Engine's words for the end of a stage; a room's own events never use them.
 _ENDINGS = ("done", "cached")
 _SHORT_NAMES: Mapping[str, str] = {
@@ -103,6 +105,7 @@ def _display(console: Console) -> Display:
         TextColumn("{task.fields[message]}", markup=False, table_column=rest),
         console=console,
         expand=True,
+        speed_estimate_period=_SPEED_PERIOD_SECONDS,
     )
 
 
