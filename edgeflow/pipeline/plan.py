@@ -19,7 +19,7 @@ from edgeflow.pipeline.brought import (
     model_digest,
     weights_digest,
 )
-from edgeflow.pipeline.config import Config
+from edgeflow.pipeline.config import FIRST_GROWN, Config
 from edgeflow.pipeline.engines import engine_compiler, engine_digest
 from edgeflow.pipeline.network_cost import profile_digest
 from edgeflow.pipeline.stage import Stage
@@ -109,14 +109,15 @@ def _require_weight_bits(config: Config, target: Target) -> None:
 def _with_network_of(config: Config, task: Task | None) -> Config:
     """The configuration with a network that rebuilds its input, where the task is anomalies.
 
-    It takes the place of the default, never that of a classifier that a user names.
+    It takes the place of the default, of growth too, never that of a classifier that a user names.
     """
     from edgeflow.nets.registry import AUTOENCODERS, NETWORKS
 
     build = config.build
     if task is not Task.ANOMALY or build.model not in NETWORKS or build.model in AUTOENCODERS:
         return config
-    if "model" in build.model_fields_set:
+    grows_from_default = config.grow.enabled and build.model == FIRST_GROWN
+    if "model" in build.model_fields_set and not grows_from_default:
         raise ConfigError(
             f"{build.model} is a classifier, and anomaly detection needs a network that rebuilds "
             "its input",

@@ -230,6 +230,8 @@ def test_a_classifier_is_refused_for_anomalies_and_the_default_is_an_autoencoder
     assert make_plan(config(data)).config.build.model == "autoencoder"
     kept = make_plan(config(data, model="mlperf-autoencoder"))
     assert kept.config.build.model == "mlperf-autoencoder"
+    grown = make_plan(from_values({"data": data, "grow": {"enabled": True}}, "test"))
+    assert grown.config.build.model == "autoencoder"
 
 
 @pytest.mark.parametrize(
