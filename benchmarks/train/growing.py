@@ -25,10 +25,10 @@ from edgeflow.train.fit import fit
 from edgeflow.train.objective import OBJECTIVES
 from edgeflow.train.options import TrainOptions
 
-_SAMPLES = 256  # training samples that neurons are found on
+SAMPLES = 256  # training samples that neurons are found on
 # Passes over them, in forward passes: statistics with gradients of activations, and line search.
-_STATISTICS_PASSES = 12
-_LINE_SEARCH_PASSES = 26
+STATISTICS_PASSES = 12
+LINE_SEARCH_PASSES = 26
 
 
 @dataclass(frozen=True)
@@ -124,20 +124,20 @@ def grown(
 
     best = found[max(range(len(found)), key=value)]
     spec, module = apply(network.spec, network.module, best, samples.x, samples.targets, objective)
-    passes = _STATISTICS_PASSES * len(places) + _LINE_SEARCH_PASSES
+    passes = STATISTICS_PASSES * len(places) + LINE_SEARCH_PASSES
     return Network(spec, module, network.macs + passes * len(samples.x) * forward_macs(spec))
 
 
 def samples_of(data: Dataset, seed: int) -> Samples:
     """Training samples that growth looks at, drawn by the seed."""
     generator = torch.Generator().manual_seed(seed)
-    rows = torch.randperm(len(data.train), generator=generator)[:_SAMPLES]
+    rows = torch.randperm(len(data.train), generator=generator)[:SAMPLES]
     part = data.train.select(rows.sort().values.numpy())
     x = network_input(prepare(data.preprocessing, part.x))
     return Samples(data, x, OBJECTIVES[data.task].targets(part, x))
 
 
-def test_accuracy(network: Network, data: Dataset) -> float:
+def accuracy_on_test(network: Network, data: Dataset) -> float:
     """Fraction of the test part that is told right."""
     return accuracy(network.module, prepare(data.preprocessing, data.test.x), data.test.labels)
 

@@ -27,7 +27,7 @@ from benchmarks.train.growing import (
     parameters_of,
     samples_of,
     start,
-    test_accuracy,
+    accuracy_on_test,
     trained,
 )
 from edgeflow.data.dataset import Dataset
@@ -122,7 +122,7 @@ def _methods(course: Course, data: Dataset, effort: Effort) -> Iterator[Comparis
             loss = mean_loss(network.module, samples.x, samples.targets, OBJECTIVES[data.task])
             losses[method].append(loss)
             network = trained(network, data, course.last_epochs, seed)
-            scores[method].append(test_accuracy(network, data))
+            scores[method].append(accuracy_on_test(network, data))
             sizes[method] = (parameters_of(network.spec), network.macs)
     order = (GrowthMethod.TINY, GrowthMethod.GRADMAX, GrowthMethod.RANDOM)
     note = (
@@ -151,14 +151,14 @@ def _grown_against_fixed(course: Course, data: Dataset, effort: Effort) -> Itera
     for seed in effort.seeds:
         network = grow(course, data, seed)
         networks.append(network)
-        values.append(test_accuracy(network, data))
+        values.append(accuracy_on_test(network, data))
         for factor in FACTORS:
-            spec = _scaled(network.spec, factor)
+            spec = scaled(network.spec, factor)
             epochs = epochs_within(spec, len(data.train), network.macs)
             untrained = Network(spec, build(spec, seed), 0.0)
-            fixed[factor].append(test_accuracy(trained(untrained, data, epochs, seed), data))
+            fixed[factor].append(accuracy_on_test(trained(untrained, data, epochs, seed), data))
     macs = statistics.fmean(n.macs for n in networks)
-    sizes = {f: [parameters_of(_scaled(n.spec, f)) for n in networks] for f in FACTORS}
+    sizes = {f: [parameters_of(scaled(n.spec, f)) for n in networks] for f in FACTORS}
     measured = [Measured("grown", tuple(values), _mean_size(sizes[1.0]), macs)]
     for factor in FACTORS:
         name = "fixed, same size" if factor == 1.0 else f"fixed, {factor:g} times as wide"
@@ -194,7 +194,7 @@ def _grown_against_fixed(course: Course, data: Dataset, effort: Effort) -> Itera
     )
 
 
-def _scaled(spec: NetworkSpec, factor: float) -> NetworkSpec:
+def scaled(spec: NetworkSpec, factor: float) -> NetworkSpec:
     """The network with every width but the outputs times `factor`."""
     cells: list[AnyCell] = []
     for cell in spec.cells:

@@ -1,14 +1,15 @@
 """What growth measures at a site: inputs, pre-activations and the update that the loss asks for.
 
 Samples go through a float64 copy of the network, in evaluation mode, in batches small enough that
-unfolded inputs stay below a fixed size; only sums over batches are kept.
+unfolded inputs stay below a fixed size. Sums over batches are kept, and what layers read and give
+where that is small.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,7 @@ from edgeflow.nets.network import NetworkSpec
 from edgeflow.train.objective import Objective
 
 _ELEMENTS = 2**22  # of a batch's unfolded inputs: 32 MiB in float64
+_KEPT_ELEMENTS = 2**24  # of readings that stay for further passes: 128 MiB
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +45,12 @@ class Batch:
     producer_inputs: Tensor
     readings: tuple[Reading, ...]
 
+    @property
+    def elements(self) -> int:
+        """Numbers that it holds."""
+        held = [t.numel() for r in self.readings for t in (r.inputs, r.outputs, r.desired)]
+        return self.producer_inputs.numel() + sum(held)
+
 
 @dataclass(frozen=True, eq=False)
 class Passing:
@@ -59,7 +67,10 @@ class Passing:
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """A site of a network with the samples to measure it on; `dtype` is the network's own."""
+    """A site of a network with the samples to measure it on; `dtype` is the network's own.
+
+    `kept` are the readings of all samples once they were made, where they are small enough.
+    """
 
     spec: NetworkSpec
     site: Site
@@ -69,6 +80,7 @@ class Probe:
     targets: Tensor
     objective: Objective
     dtype: torch.dtype
+    kept: list[Batch] = field(default_factory=list)
 
     @property
     def producer(self) -> nn.Conv2d | nn.Linear:
@@ -89,9 +101,17 @@ class Probe:
 
     def batches(self) -> Iterator[Batch]:
         """All samples in order."""
-        step = self._batch_size()
+        if self.kept:
+            yield from self.kept
+            return
+        step, seen = self._batch_size(), []
         for x, targets in zip(self.x.split(step), self.targets.split(step), strict=True):
-            yield _batch(self, x, targets)
+            batch = _batch(self, x, targets)
+            if not seen or batch.elements * len(self.x) <= _KEPT_ELEMENTS * len(x):
+                seen.append(batch)
+            yield batch
+        if sum(len(batch.producer_inputs) for batch in seen) == len(self.x):
+            self.kept.extend(seen)
 
     def _batch_size(self) -> int:
         heights = [s[0] * s[1] * s[2] for s in self.spec.shapes()]

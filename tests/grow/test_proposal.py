@@ -6,11 +6,14 @@ import pytest
 import torch
 from torch import nn
 
+from edgeflow.data.task import Task
 from edgeflow.grow.options import GrowthMethod
 from edgeflow.grow.proposal import Proposal
 from edgeflow.grow.propose import PROPOSERS, grown, mean_loss
 from edgeflow.grow.sites import sites
-from edgeflow.nets.network import NetworkSpec
+from edgeflow.nets.network import NetworkSpec, build
+from edgeflow.nets.specs import Convolution, Dense, Logits
+from edgeflow.train.objective import OBJECTIVES
 from tests.grow.networks import OBJECTIVE, SPECS, probe_of, samples, trained_a_little
 
 AMPLITUDE = 1e-6
@@ -68,3 +71,26 @@ def test_every_neuron_of_tiny_and_gradmax_promises_a_gain_before_relu() -> None:
         for site in sites(spec):
             proposal = PROPOSERS[method](spec, network, site, x, y, OBJECTIVE, 1, torch.Generator())
             assert proposal.gain > 0
+
+
+@pytest.mark.parametrize("task", [Task.REGRESSION, Task.ANOMALY])
+def test_gains_of_other_tasks_are_measured_as_well(task: Task) -> None:
+    outputs = 2 if task is Task.REGRESSION else 8 * 6
+    spec = NetworkSpec(
+        name="test",
+        input_shape=(8, 6, 1),
+        cells=(Convolution(channels=3, stride=(2, 2)), Dense(units=4), Logits(units=outputs)),
+    )
+    network = build(spec, 0).double().eval()
+    x = torch.randn(40, 1, 8, 6, generator=torch.Generator().manual_seed(0))
+    targets = x.flatten(1)[:, :outputs].contiguous()
+    for site in sites(spec):
+        proposal = PROPOSERS[GrowthMethod.TINY](
+            spec, network, site, x, targets, OBJECTIVES[task], 2, torch.Generator()
+        )
+        losses = [
+            mean_loss(grown(spec, network, proposal, a)[1], x.double(), targets, OBJECTIVES[task])
+            for a in (0.0, AMPLITUDE)
+        ]
+        measured = (losses[0] - losses[1]) / AMPLITUDE
+        assert measured == pytest.approx(proposal.total_gain, rel=0.05)
