@@ -22,12 +22,12 @@ from benchmarks.train.frame import (
 from benchmarks.train.growing import (
     Course,
     Network,
+    accuracy_on_test,
     grow,
     grown,
     parameters_of,
     samples_of,
     start,
-    accuracy_on_test,
     trained,
 )
 from edgeflow.data.dataset import Dataset

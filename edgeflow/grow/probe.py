@@ -104,7 +104,8 @@ class Probe:
         if self.kept:
             yield from self.kept
             return
-        step, seen = self._batch_size(), []
+        step = self._batch_size()
+        seen: list[Batch] = []
         for x, targets in zip(self.x.split(step), self.targets.split(step), strict=True):
             batch = _batch(self, x, targets)
             if not seen or batch.elements * len(self.x) <= _KEPT_ELEMENTS * len(x):
