@@ -37,7 +37,7 @@ def magnitude_masks(network: nn.Module, sparsity: float) -> Masks:
     """Masks (1 keeps) by layer name that remove a fraction `sparsity` of all weights together.
 
     Weights are those of convolutions and fully connected layers, biases and batch normalization are
-    left alone. Every layer keeps its largest weight, so that signals still reach the outputs. Of
+    left alone. Every output of a layer keeps its largest weight, so that no layer falls silent. Of
     weights of equal size the earlier are removed.
     """
     weights = {
@@ -51,7 +51,8 @@ def magnitude_masks(network: nn.Module, sparsity: float) -> Masks:
     parts = keep.split([w.numel() for w in weights.values()])
     masks = {n: part.reshape(w.shape) for (n, w), part in zip(weights.items(), parts, strict=True)}
     for name, weight in weights.items():
-        masks[name].view(-1)[weight.abs().argmax()] = 1.0
+        largest = weight.abs().flatten(1).argmax(dim=1, keepdim=True)
+        masks[name].flatten(1).scatter_(1, largest, 1.0)
     return masks
 
 

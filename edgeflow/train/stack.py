@@ -49,6 +49,22 @@ def same_structure(one: nn.Module, other: nn.Module) -> bool:
     return repr(one) == repr(other) and shapes[0] == shapes[1]
 
 
+def can_stack(network: nn.Module, input_shape_hwc: tuple[int, int, int]) -> bool:
+    """Whether copies of a network run as one, and all that they have is trained."""
+    height, width, channels = input_shape_hwc
+    if not all(parameter.requires_grad for parameter in network.parameters()):
+        return False
+    try:
+        pair = stack([network, network], torch.device("cpu"))
+        with torch.no_grad():
+            forward(
+                pair, side_by_side([torch.zeros(2, channels, height, width)] * 2), training=True
+            )
+    except Exception:  # whatever a user's module raises under vmap
+        return False
+    return True
+
+
 def stack(networks: Sequence[nn.Module], device: torch.device) -> Stack:
     """Copies of networks of the same structure (`same_structure`), at least one."""
     shapes = {name: value.shape for name, value in networks[0].named_parameters()}
