@@ -102,8 +102,33 @@ def plain_batches(source: Source, count: int | None = None) -> Iterator[Batch]:
 
 
 def for_convolutions(network: nn.Module) -> nn.Module:
-    """`network` with weights strided as the batches are: 10 to 35 % faster steps on a CPU."""
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    """`network` with weights strided as the batches are: 10 to 35 % faster steps on a CPU.
+
+    Strided 1x1 convolutions of fewer than 8 channels keep the plain layout: for channels_last,
+    oneDNN's AVX2 kernel of their weights' gradient (jit_1x1, torch 2.13) writes past its buffer.
+    """
+    plain = [module for module in network.modules() if _overruns(module)]
+    kept = {id(parameter) for module in plain for parameter in module.parameters()}
+    for parameter in network.parameters():
+        if parameter.ndim == 4 and id(parameter) not in kept:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    for module in plain:
+        module.register_forward_pre_hook(_in_plain_layout)
+    return network
+
+
+def _overruns(module: nn.Module) -> bool:
+    return (
+        isinstance(module, nn.Conv2d)
+        and module.kernel_size == (1, 1)
+        and module.stride != (1, 1)
+        and module.in_channels < 8
+    )
+
+
+def _in_plain_layout(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    # contiguous() would leave the strides of a single channel, which read as channels_last.
+    return tuple(x.clone(memory_format=torch.contiguous_format) for x in inputs)
 
 
 def _for_each_element(

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
 from functools import cache
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from edgeflow.data.dataset import Dataset, Split, prepare
 from edgeflow.data.options import DataOptions
@@ -16,6 +18,7 @@ from edgeflow.nets.layout import network_input
 from edgeflow.train.batches import (
     Batch,
     batch_order,
+    for_convolutions,
     plain_batch,
     plain_batches,
     source,
@@ -100,3 +103,22 @@ def test_a_few_samples_are_spread_over_the_split() -> None:
     assert len(batch) == 50
     rows = np.arange(50) * len(data.train) // 50
     assert batch.targets.tolist() == data.train.labels[rows].tolist()
+
+
+@pytest.mark.parametrize(
+    ("channels", "stride", "plain"), [(1, 2, True), (3, 2, True), (3, 1, False), (8, 2, False)]
+)
+def test_strided_1x1_convolutions_of_few_channels_stay_in_the_plain_layout(
+    channels: int, stride: int, plain: bool
+) -> None:
+    """Where they do not, oneDNN's gradient of their weights writes past its buffer (AVX2)."""
+    network = nn.Sequential(nn.Conv2d(channels, 6, 1, stride), nn.Conv2d(6, 4, 3))
+    reference = copy.deepcopy(network)
+    network = for_convolutions(network)
+    seen: list[torch.Tensor] = []
+    x = torch.randn(2, channels, 9, 9).contiguous(memory_format=torch.channels_last)
+    network[0].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    outputs = network(x)
+    assert (seen[0].stride()[1] == 81) == plain
+    assert network[1].weight.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(outputs, reference(x))
