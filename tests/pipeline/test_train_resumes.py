@@ -79,7 +79,12 @@ def test_a_training_killed_twice_goes_on_to_bit_identical_outputs(
 def test_a_damaged_checkpoint_is_told_and_not_used(
     tmp_path: Path, undisturbed: dict[str, bytes]
 ) -> None:
-    stop_after(2, signal.SIGKILL, tmp_path)
+    def interrupt(event: ProgressEvent) -> None:
+        if event.message == "epoch 2":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, progress=interrupt)
     (path,) = (tmp_path / UNFINISHED).rglob(CHECKPOINT)
     path.write_bytes(path.read_bytes()[:-1])
     messages = told(tmp_path, undisturbed)
