@@ -30,8 +30,8 @@ class GrowOptions(BaseModel):
     target is largest, or, where `deepen` is set and `patience` trainings in turn have not lowered
     the validation loss by the fraction `minimal_improvement`, by a cell that leaves the function as
     it is. Gains are found on `samples` training samples. Growth ends where the score
-    on the validation part reaches `goal` (accuracy, by default that of [budget]; R2; minus the mean
-    square of an autoencoder), where nothing more fits the target and the budget, where `give_up`
+    on the validation part reaches `goal` (accuracy, by default that of [budget]; R2; R2 of what an
+    autoencoder rebuilds), where nothing more fits the target and the budget, where `give_up`
     growths in turn have not raised the best score, or after `steps` growths; then the best network
     trains as [train] says.
     """

@@ -112,13 +112,13 @@ def check_answers(
     if not isinstance(answer, torch.Tensor):
         raise ModelError(
             f"{reference} gives a {type(answer).__name__} for an input of shape {shape}",
-            hint=f"it must give one tensor of logits, [N, {outputs}]",
+            hint=f"it must give one tensor of outputs, [N, {outputs}]",
         )
     if tuple(answer.shape) != (2, outputs):
         raise ModelError(
             f"{reference} gives outputs of shape {tuple(answer.shape)} for an input of shape "
-            f"{shape}, and the data has {outputs} classes",
-            hint=f"the last layer must give [N, {outputs}] logits",
+            f"{shape}, and the data asks for {outputs} outputs",
+            hint=f"the last layer must give [N, {outputs}]: a logit a class, or a value a target",
         )
 
 
