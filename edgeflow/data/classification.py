@@ -54,5 +54,6 @@ def _check_classes(raw: RawData, train: Split) -> None:
         raise DataError(
             f"{raw.name}: no training sample of class {', '.join(map(repr, empty[:5]))} "
             f"({len(empty)} of {len(raw.classes)} classes are empty)",
-            hint="add samples of the class, or remove it and number the labels without gaps",
+            hint="add samples of the class, or remove it and number the labels without gaps; where "
+            'y holds quantities, set [data] task = "regression"',
         )

@@ -70,7 +70,8 @@ def class_labels(
         if largest >= sum(len(values) for values in y.values()):
             raise DataError(
                 f"{tree.origin}: label {largest} is larger than the number of samples",
-                hint="number the classes from 0 without gaps",
+                hint="number the classes from 0 without gaps; where y holds quantities, set [data] "
+                'task = "regression"',
             )
         names = tuple(str(n) for n in range(largest + 1))
     limits = np.iinfo(np.int64)

@@ -92,6 +92,13 @@ def test_whole_floats_are_refused_until_the_task_is_named(tmp_path: Path) -> Non
     assert read(tmp_path, TaskChoice.REGRESSION, x=X, y=y).outputs == 1
 
 
+@pytest.mark.parametrize("y", [np.arange(90) * 7, np.arange(90) // 2 * 2])
+def test_whole_quantities_taken_for_classes_are_told_apart(tmp_path: Path, y: np.ndarray) -> None:
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, x=X, y=y)
+    assert 'task = "regression"' in caught.value.hint
+
+
 def test_identical_samples_stay_in_one_part(tmp_path: Path) -> None:
     dataset = read(tmp_path, x=np.repeat(X[:30], 3, axis=0), y=Y)
     held = [{x.tobytes() for x in getattr(dataset, p).x} for p in ("train", "validation", "test")]
