@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edgeflow.cli.app import run
@@ -25,6 +26,9 @@ def make_files(folder: Path) -> None:
     (folder / "empty").mkdir()
     (folder / "bad.zip").write_bytes(b"PK\3\4 and no more")
     (folder / "unknown.toml").write_text("[train]\nepoch = 3\n")
+    names = np.array(["six", "seven", "eight"] * 10)
+    np.savez(folder / "named.npz", x=np.arange(90.0).reshape(30, 3), y=names)
+    (folder / "normal.toml").write_text('[data]\nsource = "named.npz"\nnormal_class = "sevn"\n')
     (folder / "broken.toml").write_text("[train\n")
     (folder / "target.toml").write_text('name = "target"\ncolour = "red"\n')
     (folder / "profile.json").write_text('{"schema_version": 2, "rows": NaN}')
@@ -51,6 +55,9 @@ CASES = [
     ("build --data {}/bad.zip", BAD_INPUT, "bad.zip"),
     ("build --budget flsh=1", USAGE, "did you mean 'flash'"),
     ("build --budget accuracy=2", USAGE, "accuracy"),
+    ("build --budget rmse=1", USAGE, "use the budget accuracy="),
+    ("build --config {}/normal.toml --budget auc=0.9", USAGE, "did you mean 'seven'"),
+    ("build --config {}/normal.toml --model small", USAGE, "small is a classifier"),
     ("build --config {}/unknown.toml", USAGE, "did you mean 'epochs'"),
     ("build --config {}/broken.toml", USAGE, "no valid TOML"),
     ("build --config {}/absent.toml", USAGE, "absent.toml"),
