@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from benchmarks.train.frame import Data, forward_macs, parameters, training_macs
 from edgeflow.data.dataset import Dataset, prepare
 from edgeflow.grow.options import GrowthMethod
-from edgeflow.grow.propose import PROPOSERS, apply
+from edgeflow.grow.propose import PROPOSERS, Proposer, apply
 from edgeflow.grow.sites import Site, sites, widened
 from edgeflow.nets.layout import network_input
 from edgeflow.nets.network import NetworkSpec, build
@@ -71,7 +71,7 @@ def grow(course: Course, data: Dataset, seed: int) -> Network:
     network = start(course, data, seed)
     for step in range(course.steps):
         places = sites(network.spec)
-        network = grown(network, places, GrowthMethod.TINY, course.added, samples, seed)
+        network = grown(network, places, PROPOSERS[GrowthMethod.TINY], course.added, samples, seed)
         epochs = course.epochs if step + 1 < course.steps else course.last_epochs
         network = trained(network, data, epochs, seed)
     return network
@@ -95,7 +95,7 @@ def trained(network: Network, data: Dataset, epochs: int, seed: int) -> Network:
 def grown(
     network: Network,
     places: Sequence[Site],
-    method: GrowthMethod,
+    propose: Proposer,
     added: int,
     samples: Samples,
     seed: int,
@@ -104,7 +104,7 @@ def grown(
     objective = OBJECTIVES[samples.of.task]
     generator = torch.Generator().manual_seed(seed)
     found = [
-        PROPOSERS[method](
+        propose(
             network.spec,
             network.module,
             place,

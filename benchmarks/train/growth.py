@@ -24,16 +24,11 @@ from benchmarks.train.growing import (
     Network,
     accuracy_on_test,
     grow,
-    grown,
     parameters_of,
-    samples_of,
-    start,
     trained,
 )
+from benchmarks.train.growth_methods import PAPER, methods
 from edgeflow.data.dataset import Dataset
-from edgeflow.grow.options import GrowthMethod
-from edgeflow.grow.propose import mean_loss
-from edgeflow.grow.sites import sites
 from edgeflow.nets.network import NetworkSpec, build
 from edgeflow.nets.specs import (
     AnyCell,
@@ -42,9 +37,7 @@ from edgeflow.nets.specs import (
     GlobalAveragePool,
     Logits,
 )
-from edgeflow.train.objective import OBJECTIVES
 
-TINY_PAPER = "arXiv 2405.19816"
 FACTORS = (1.0, 1.5, 2.5)  # widths of fixed networks against the grown one's
 
 COURSES = (
@@ -102,46 +95,9 @@ def compare(effort: Effort, say: Say) -> Iterator[Comparison]:
             continue
         chosen = course.shorter() if effort is Effort.QUICK else course
         say(f"{course.data}: where new neurons come from")
-        yield from _methods(chosen, data, effort)
+        yield from methods(chosen, data, effort)
         say(f"{course.data}: grown against fixed")
         yield from _grown_against_fixed(chosen, data, effort)
-
-
-def _methods(course: Course, data: Dataset, effort: Effort) -> Iterator[Comparison]:
-    """Each method grows every width of the same trained networks once, then all train on."""
-    losses: dict[GrowthMethod, list[float]] = {method: [] for method in GrowthMethod}
-    scores: dict[GrowthMethod, list[float]] = {method: [] for method in GrowthMethod}
-    sizes: dict[GrowthMethod, tuple[int, float]] = {}
-    for seed in effort.seeds:
-        samples = samples_of(data, seed)
-        first = start(course, data, seed)
-        for method in GrowthMethod:
-            network = first
-            for site in sites(first.spec):
-                network = grown(network, [site], method, course.added, samples, seed)
-            loss = mean_loss(network.module, samples.x, samples.targets, OBJECTIVES[data.task])
-            losses[method].append(loss)
-            network = trained(network, data, course.last_epochs, seed)
-            scores[method].append(accuracy_on_test(network, data))
-            sizes[method] = (parameters_of(network.spec), network.macs)
-    order = (GrowthMethod.TINY, GrowthMethod.GRADMAX, GrowthMethod.RANDOM)
-    note = (
-        f"{course.added} neurons at every width of one trained network, each method with its line "
-        "search; TINY changes existing weights too, as its paper has it"
-    )
-    for values, what, better in (
-        (losses, "loss directly after growth", Better.LOWER),
-        (scores, "test accuracy after training on", Better.HIGHER),
-    ):
-        yield Comparison(
-            "neurons that fix the bottleneck are better than those of GradMax and random ones",
-            TINY_PAPER,
-            course.data,
-            what,
-            better,
-            tuple(Measured(m, tuple(values[m]), *sizes[m]) for m in order),
-            note,
-        )
 
 
 def _grown_against_fixed(course: Course, data: Dataset, effort: Effort) -> Iterator[Comparison]:
@@ -165,7 +121,7 @@ def _grown_against_fixed(course: Course, data: Dataset, effort: Effort) -> Itera
         measured.append(Measured(name, tuple(fixed[factor]), _mean_size(sizes[factor]), macs))
     yield Comparison(
         "a grown network is as good as a fixed one of its size",
-        TINY_PAPER,
+        PAPER,
         course.data,
         "test accuracy",
         Better.HIGHER,
@@ -181,7 +137,7 @@ def _grown_against_fixed(course: Course, data: Dataset, effort: Effort) -> Itera
     accuracies = ", ".join(f"{m.method}: {m.mean:.3f}" for m in measured)
     yield Comparison(
         "a grown network needs fewer parameters than a fixed one of its accuracy",
-        TINY_PAPER,
+        PAPER,
         course.data,
         "parameters",
         Better.LOWER,
