@@ -52,13 +52,12 @@ def apply(
 ) -> tuple[NetworkSpec, nn.Module]:
     """The widened network at the amplitude with the lowest loss on samples x [N, C, H, W].
 
-    Amplitude 0 is among those tried, so the loss on these samples does not rise. Norms behind the
-    layers that read the new neurons take the statistics of the samples, without changing what
-    evaluation mode gives.
+    Amplitude 0 is among those tried, so the loss on these samples does not rise. Norms from
+    the site on take the statistics of the samples, without changing what evaluation mode gives.
     """
     amplitude = best_amplitude(spec, network, proposal, x, targets, objective)
     wider, module = grown(spec, network, proposal, amplitude)
-    return wider, renormalized(wider, module, proposal.site, x)
+    return wider, renormalized(module, proposal.site, x)
 
 
 def best_amplitude(

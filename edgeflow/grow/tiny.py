@@ -22,7 +22,9 @@ read at several taps q of the next kernel, so N = sum_p E[B_prev(p + q) V_perp(p
 for each output and tap, and S_prev averages over positions (as in the paper: different taps of one
 channel are taken as uncorrelated). Poolings between the layers and the centre tap of a depthwise
 kernel are linear maps over positions and applied to B_prev in N; a maximum is not, and the mean
-stands in for it. S_prev stays that of the neurons' own inputs.
+stands in for it. S_prev stays that of the neurons' own inputs, where the activation acts: moments
+of pooled inputs are small in directions that alternate over positions, and S_prev^-1/2 would blow
+up just those, whose rectified mean says nothing (worse than GradMax before global pooling).
 
 That linear view gives the directions alpha_k. Real neurons are not linear (ReLU), and their taps
 are correlated. So the sign of each is the one whose act(alpha_k^T B_prev) promises more of V_perp,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -149,48 +150,59 @@ def changed(
     return network
 
 
-def renormalized(spec: NetworkSpec, network: nn.Module, site: Site, x: Tensor) -> nn.Module:
-    """A copy whose norms behind the consumers of `site` hold the statistics of samples `x`.
+def renormalized(network: nn.Module, site: Site, x: Tensor) -> nn.Module:
+    """A copy whose norms from the cell of `site` on hold the statistics of samples x [N, C, H, W].
 
-    gamma and beta follow, so that evaluation mode gives the same function and training mode about
-    that. `x` is [N, C, H, W].
+    gamma and beta follow, so that evaluation mode gives the same function, and training mode about
+    that: with the old statistics it would take back what the site's growth has just gained.
     """
-    wires = wiring(spec, site)
-    assert wires is not None
     network = copy.deepcopy(network)
-    paths = [c.norm for c in wires.consumers if c.norm is not None]
-    for path in paths:
-        mean, variance = _input_statistics(network, path, x)
-        norm = _norm(network, path)
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        with torch.no_grad():
-            old = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-            norm.bias.add_(old * (mean - norm.running_mean))
-            norm.weight.copy_(old * torch.sqrt(variance + norm.eps))
+    norms = {
+        name: module
+        for name, module in network.named_modules()
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)
+        and int(name.split(".")[0]) >= site.cell
+    }
+    statistics = _input_statistics(network, norms, x)
+    with torch.no_grad():
+        for name, norm in norms.items():
+            mean, variance = statistics[name]
+            assert norm.running_mean is not None
+            assert norm.running_var is not None
+            scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+            norm.bias.add_(scale * (mean - norm.running_mean))
+            norm.weight.copy_(scale * torch.sqrt(variance + norm.eps))
             norm.running_mean.copy_(mean)
             norm.running_var.copy_(variance)
     return network
 
 
-def _input_statistics(network: nn.Module, path: str, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and variance of each channel that the norm reads in evaluation mode, in float64."""
-    sums: list[tuple[Tensor, Tensor, int]] = []
+def _input_statistics(
+    network: nn.Module, modules: Mapping[str, nn.Module], x: Tensor
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """Mean and variance of each channel that a module reads in evaluation mode, in float64."""
+    seen: dict[str, list[Tensor]] = {name: [] for name in modules}
 
-    def see(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        values = inputs[0].double().transpose(0, 1).flatten(1)
-        sums.append((values.sum(1), values.square().sum(1), values.shape[1]))
+    def watch(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+        def see(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            values = inputs[0].double().transpose(0, 1).flatten(1)
+            count = torch.full_like(values[:, 0], values.shape[1])
+            seen[name].append(torch.stack([count, values.sum(1), values.square().sum(1)]))
+
+        return see
 
     training = network.training
     network.eval()
-    handle = _norm(network, path).register_forward_pre_hook(see)
+    handles = [m.register_forward_pre_hook(watch(name)) for name, m in modules.items()]
     with torch.no_grad():
         for batch in x.split(256):
             network(batch)
-    handle.remove()
+    for handle in handles:
+        handle.remove()
     network.train(training)
-    count = sum(n for _, _, n in sums)
-    mean = torch.stack([s for s, _, _ in sums]).sum(0) / count
-    square = torch.stack([q for _, q, _ in sums]).sum(0) / count
-    dtype = next(network.parameters()).dtype
-    return mean.to(dtype), (square - mean.square()).clamp_min(0.0).to(dtype)
+    found = {}
+    for name, parts in seen.items():
+        count, total, squares = torch.stack(parts).sum(0)
+        mean = total / count
+        found[name] = (mean, (squares / count - mean.square()).clamp_min(0.0))
+    return found

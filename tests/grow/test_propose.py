@@ -158,3 +158,19 @@ def test_growth_is_bit_identical_and_leaves_the_network_alone() -> None:
             torch.equal(a, b) for a, b in zip(states[0].values(), states[1].values(), strict=True)
         )
     assert all(torch.equal(before[name], t) for name, t in network.state_dict().items())
+
+
+def test_training_mode_keeps_what_growth_gained() -> None:
+    """With the old statistics behind the site, batches would be normalized back."""
+    x, y = training_samples()
+    network = trained(CONVOLUTIONAL, 0)
+    before = mean_loss(network, x, y, OBJECTIVE)
+    proposal = PROPOSERS[GrowthMethod.TINY](
+        CONVOLUTIONAL, network, Site(0, Width.OUTPUT), x, y, OBJECTIVE, 2, torch.Generator()
+    )
+    _, module = apply(CONVOLUTIONAL, network, proposal, x, y, OBJECTIVE)
+    after = mean_loss(module, x, y, OBJECTIVE)
+    with torch.no_grad():
+        in_training = OBJECTIVE.loss(module.train()(x), y, 0.0).item()
+    assert after < before
+    assert abs(in_training - after) < 0.2 * (before - after)

@@ -94,8 +94,8 @@ def test_at_amplitude_zero_no_growth_changes_the_logits(
     proposal = tiny.propose(
         spec, network, site, x, y, OBJECTIVE, count, torch.Generator().manual_seed(seed)
     )
-    wider, module = grown(spec, network, proposal, 0.0)
-    still = renormalized(wider, module, site, x)
+    _, module = grown(spec, network, proposal, 0.0)
+    still = renormalized(module, site, x)
     new, _ = samples(spec, 24, seed + 1)
     with torch.no_grad():
         before = network(new)
@@ -165,7 +165,7 @@ def test_norms_behind_take_the_statistics_of_the_samples_and_training_mode_agree
     spec = SPECS["dense"]
     network = with_random_norms(build(spec, 0), 0)
     x, _ = samples(spec)
-    renewed = renormalized(spec, network, Site(0, Width.OUTPUT), x)
+    renewed = renormalized(network, Site(0, Width.OUTPUT), x)
     with torch.no_grad():
         torch.testing.assert_close(renewed(x), network(x))
         first = renewed.get_submodule("0").eval()(x)
