@@ -25,9 +25,14 @@ _TABLE_WIDTH = 170
 
 
 def _topics() -> Mapping[str, Callable[[Effort, Say], Iterator[Comparison]]]:
-    from benchmarks.train import distill, growth, narrow
+    from benchmarks.train import deepening, distill, growth, narrow
 
-    return {"growth": growth.compare, "narrow": narrow.compare, "distill": distill.compare}
+    return {
+        "growth": growth.compare,
+        "deepen": deepening.compare,
+        "narrow": narrow.compare,
+        "distill": distill.compare,
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
