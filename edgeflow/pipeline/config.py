@@ -20,7 +20,9 @@ from edgeflow.gate.budget import Budget
 from edgeflow.grow.narrow_options import NarrowOptions
 from edgeflow.grow.options import GrowOptions
 from edgeflow.quantize.options import QuantizeOptions
+from edgeflow.train.distill_options import DistillOptions
 from edgeflow.train.options import TrainOptions
+from edgeflow.train.prune_options import PruneOptions
 
 CONFIG_FILE = "edgeflow.toml"
 RESOLVED_FILE = "edgeflow.resolved.toml"
@@ -30,6 +32,7 @@ _PATHS = (
     ("data", "source"),
     ("build", "model"),
     ("build", "weights"),
+    ("distill", "teacher"),
     ("build", "target"),
     ("build", "tflm_path"),
     ("build", "cmsis_nn_path"),
@@ -84,14 +87,23 @@ class Config(BaseModel):
     train: TrainOptions = TrainOptions()
     grow: GrowOptions = GrowOptions()
     narrow: NarrowOptions = NarrowOptions()
+    distill: DistillOptions = DistillOptions()
+    prune: PruneOptions = PruneOptions()
     quantize: QuantizeOptions = QuantizeOptions()
     memory: MemoryOptions = MemoryOptions()
     budget: Budget = Budget()
 
     @model_validator(mode="after")
-    def _one_way_to_a_network(self) -> Config:
-        if self.grow.enabled and self.narrow.width > 1:
-            raise ValueError("[grow] enabled and [narrow] width > 1: a build does one of them")
+    def _one_way_to_train(self) -> Config:
+        asked = {
+            "[grow] enabled": self.grow.enabled,
+            "[narrow] width > 1": self.narrow.width > 1,
+            "[distill] teacher": self.distill.teacher is not None,
+            "[train] seeds or learning_rates": self.train.trains_many,
+        }
+        ways = [name for name, is_asked in asked.items() if is_asked]
+        if len(ways) > 1:
+            raise ValueError(f"{' and '.join(ways)}: a build does one of them")
         return self
 
     @model_validator(mode="after")

@@ -23,6 +23,7 @@ from edgeflow.pipeline.config import FIRST_GROWN, Config
 from edgeflow.pipeline.engines import engine_compiler, engine_digest
 from edgeflow.pipeline.network_cost import profile_digest
 from edgeflow.pipeline.stage import Stage
+from edgeflow.pipeline.taught import portable_teacher, teacher_digest, with_taught_and_pruned
 from edgeflow.targets import registry
 from edgeflow.targets.schema import Target
 
@@ -76,6 +77,7 @@ def make_plan(config: Config) -> Plan:
         stages = GROWN_STAGES
     if config.narrow.width > 1:
         stages = NARROWED_STAGES
+    stages = with_taught_and_pruned(config, kind, task, stages)
     return Plan(
         config=config,
         target=target,
@@ -172,6 +174,7 @@ def portable_config(plan: Plan) -> Config:
         update={
             "build": config.build.model_copy(update=build),
             "data": config.data.model_copy(update={"source": source}),
+            "distill": portable_teacher(config.distill),
         }
     )
 
@@ -203,6 +206,11 @@ OPTIONS: Mapping[str, Callable[[Plan], Any]] = {
     "train": _section("train"),
     "grow": _section("grow"),
     "narrow": _section("narrow"),
+    "distill": lambda plan: {
+        "options": _section("distill")(plan),
+        "content": teacher_digest(plan.config.distill),
+    },
+    "prune": _section("prune"),
     "growth limits": lambda plan: {
         "budget": plan.config.budget.model_dump(mode="json"),
         "weight_bits": plan.config.quantize.weight_bits,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from edgeflow.pipeline.brought import ModelKind
 from edgeflow.pipeline.stage import Stage
@@ -15,9 +16,11 @@ from edgeflow.pipeline.steps import (
     grow,
     import_integer,
     narrow,
+    prune,
     quantize,
     report,
     run,
+    teacher,
     train,
 )
 
@@ -77,9 +80,28 @@ TRAIN = Stage(
         *_BROUGHT,
         "edgeflow.pipeline.steps.recorder",
         "edgeflow.pipeline.steps.scored",
+        "edgeflow.pipeline.steps.teacher",
         "edgeflow.train",
     ),
     packages=("numpy", "onnx", "safetensors", "torch"),
+)
+
+TEACHER = Stage(
+    name="teacher",
+    run=teacher.run,
+    reads=("data",),
+    options=("seed", "train", "distill"),
+    modules=(*_BROUGHT, "edgeflow.train"),
+    packages=TRAIN.packages,
+)
+
+PRUNE = Stage(
+    name="train",
+    run=prune.run,
+    reads=("data", prune.DENSE),
+    options=(*TRAIN.options, "distill", "prune"),
+    modules=(*TRAIN.modules, "edgeflow.pipeline.steps.train"),
+    packages=TRAIN.packages,
 )
 
 GROW = Stage(
@@ -211,7 +233,9 @@ def _to_bundle(model: str, found: tuple[str, ...]) -> tuple[Stage, ...]:
                 "edgeflow.grow.options",
                 "edgeflow.pipeline.config",
                 "edgeflow.quantize.options",
+                "edgeflow.train.distill_options",
                 "edgeflow.train.options",
+                "edgeflow.train.prune_options",
             ),
             packages=("jinja2", "numpy", "onnx", "tflite", "tomli-w"),
         ),
@@ -222,6 +246,26 @@ STAGES = (DATA, TRAIN, QUANTIZE, *_to_bundle("quantize", ("data", "train", "quan
 GROWN_STAGES = (DATA, GROW, *STAGES[2:])
 NARROWED_STAGES = (DATA, NARROW, *STAGES[2:])
 INTEGER_STAGES = (DATA, IMPORT, *_to_bundle("import", ("data", "import")))
+
+
+def with_teacher(stages: tuple[Stage, ...], *, trained_first: bool) -> tuple[Stage, ...]:
+    """The same with a teacher for the training, in a stage of its own where it is trained first."""
+    reads = ("teacher",) if trained_first else ()
+    taught = tuple(
+        replace(stage, reads=(*stage.reads, *reads), options=(*stage.options, "distill"))
+        if stage.name in (TRAIN.name, prune.DENSE)
+        else stage
+        for stage in stages
+    )
+    return (taught[0], TEACHER, *taught[1:]) if trained_first else taught
+
+
+def with_pruning(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """The same where the network that is trained is pruned before it goes on."""
+    index = next(i for i, stage in enumerate(stages) if stage.name == TRAIN.name)
+    dense = replace(stages[index], name=prune.DENSE)
+    return (*stages[:index], dense, PRUNE, *stages[index + 1 :])
+
 
 STAGES_BY_MODEL: Mapping[ModelKind, tuple[Stage, ...]] = {
     ModelKind.REFERENCE: STAGES,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -45,6 +46,9 @@ class TrainOptions(BaseModel):
     after `patience` epochs without a better one (0: never). `mixed_precision` needs device "cuda".
     `sanity_checks` examines network and data before the first epoch and stops where training would
     be in vain.
+    `seeds` counts networks, from `seed` on, of which the best on validation goes on; so does every
+    one of `learning_rates`, where they are given in the place of `learning_rate`. Small networks
+    train as one program (`train/together.py`).
     `threads` is part of the result, so it does not follow the machine: one is fastest for networks
     of about 1 million multiply-accumulates and below, larger ones gain from more.
     """
@@ -54,6 +58,7 @@ class TrainOptions(BaseModel):
     epochs: int = Field(default=40, ge=1, le=10_000)
     batch_size: int = Field(default=32, ge=2, le=65_536)
     learning_rate: float = Field(default=1e-2, gt=0)
+    learning_rates: tuple[Annotated[float, Field(gt=0)], ...] = Field(default=(), max_length=64)
     weight_decay: float = Field(default=1e-2, ge=0)
     schedule: Schedule = Schedule.ONE_CYCLE
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
@@ -67,6 +72,7 @@ class TrainOptions(BaseModel):
     device: ComputeDevice = ComputeDevice.CPU
     mixed_precision: bool = False
     seed: int = Field(default=0, ge=0, lt=2**63)
+    seeds: int = Field(default=1, ge=1, le=1024)
     threads: int = Field(default=1, ge=1, le=256)
 
     @field_validator("augmentation")
@@ -81,6 +87,18 @@ class TrainOptions(BaseModel):
         if Augmentation.NONE in value and len(value) > 1:
             raise ValueError("'none' goes with no other augmentation")
         return value
+
+    @field_validator("learning_rates")
+    @classmethod
+    def _rates_differ(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if len(set(value)) != len(value):
+            raise ValueError("a list names each learning rate once")
+        return value
+
+    @property
+    def trains_many(self) -> bool:
+        """Whether a network is chosen from several seeds or learning rates."""
+        return self.seeds > 1 or bool(self.learning_rates)
 
     @model_validator(mode="after")
     def _precision_suits_the_device(self) -> TrainOptions:

@@ -17,6 +17,8 @@ FLOAT_SCORES = "float.json"
 SANITY = "sanity.json"
 QUANTIZED_SCORES = "quantization.json"
 GROWTH = "growth.json"
+NETWORKS = "networks.json"
+PRUNING = "pruning.json"
 
 
 def write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:

@@ -10,15 +10,18 @@ from edgeflow.nets.user_model import FloatNetwork, IntegerNetwork, UserModel, ch
 from edgeflow.pipeline.stage import StageContext
 
 
-def float_network(context: StageContext, dataset: Dataset) -> FloatNetwork:
-    """The plan's network as a float module that suits the data; the seed sets what is random."""
+def float_network(context: StageContext, dataset: Dataset, further: int = 0) -> FloatNetwork:
+    """The plan's network as a float module that suits the data.
+
+    The seed of [build] sets what is random; `further` counts on from it.
+    """
     if dataset.test.y is None:
         raise DataError(
             f"the data {dataset.name} has no labels, and {context.plan.model_name} needs them to "
             "be trained or quantized",
             hint=LABELS_HINT,
         )
-    network = _load(context, dataset)
+    network = _load(context, dataset, further)
     if isinstance(network, IntegerNetwork):
         raise ModelError(
             f"{context.plan.model_name} is quantized already and cannot be trained",
@@ -65,7 +68,7 @@ def integer_network(context: StageContext, dataset: Dataset) -> IntegerNetwork:
     return network
 
 
-def _load(context: StageContext, dataset: Dataset) -> UserModel:
+def _load(context: StageContext, dataset: Dataset, further: int = 0) -> UserModel:
     import torch
 
     from edgeflow.nets import registry, user_model
@@ -74,9 +77,9 @@ def _load(context: StageContext, dataset: Dataset) -> UserModel:
     shape = dataset.input_shape_hwc
     outputs = len(dataset.classes) if dataset.test.y is None else dataset.outputs
     if options.model in registry.NETWORKS:
-        module = registry.build(options.model, shape, outputs, options.seed)
+        module = registry.build(options.model, shape, outputs, options.seed + further)
         return FloatNetwork(module, shape, outputs, pretrained=False)
     weights = None if options.weights is None else Path(options.weights).expanduser()
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(options.seed)
+        torch.manual_seed(options.seed + further)
         return user_model.load(options.model, shape, outputs, weights)

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgeflow.data.dataset import Dataset
 from edgeflow.pipeline.stage import StageContext
 from edgeflow.pipeline.steps.data import read_dataset
-from edgeflow.pipeline.steps.files import FLOAT_SCORES, SANITY, write_document
+from edgeflow.pipeline.steps.files import (
+    FLOAT_SCORES,
+    NETWORKS,
+    SANITY,
+    read_document,
+    write_document,
+)
 from edgeflow.pipeline.steps.network import float_network
 from edgeflow.pipeline.steps.scored import score_document
+from edgeflow.pipeline.steps.teacher import guidance_for
 from edgeflow.progress import ProgressEvent
 
 if TYPE_CHECKING:
@@ -19,6 +27,7 @@ if TYPE_CHECKING:
 
     from edgeflow.nets.network import NetworkSpec
     from edgeflow.train.fit import EpochRecord, TrainedNetwork
+    from edgeflow.train.options import TrainOptions
 
 WEIGHTS = "weights.safetensors"
 SPEC = "network.json"
@@ -37,13 +46,17 @@ def run(context: StageContext) -> None:
         trained = _as_it_is(network.module, dataset)
     else:
         check_sanity(context, network.module, dataset)
-        trained = fit(
-            network.module,
-            dataset,
-            context.plan.config.train,
-            context.progress,
-            checkpoint=context.unfinished / CHECKPOINT,
-        )
+        if context.plan.config.train.trains_many:
+            trained = best_of_many(context, dataset)
+        else:
+            trained = fit(
+                network.module,
+                dataset,
+                context.plan.config.train,
+                context.progress,
+                guidance=guidance_for(context, network.module, dataset),
+                checkpoint=context.unfinished / CHECKPOINT,
+            )
     weights.save(trained, context.output / WEIGHTS)
     write_scores(context, trained, dataset, trained.history)
 
@@ -117,12 +130,72 @@ def check_sanity(context: StageContext, network: nn.Module, dataset: Dataset) ->
     )
 
 
-def read_network(context: StageContext, dataset: Dataset) -> nn.Module:
-    """The float network of this stage with its weights."""
+def best_of_many(context: StageContext, dataset: Dataset) -> TrainedNetwork:
+    """Train every seed at every learning rate; the best on validation, and a record of all."""
+    from edgeflow.train.together import Run, best_of, fit_together, spread
+
+    options = context.plan.config.train
+    runs = [
+        Run(float_network(context, dataset, further).module, options.seed + further, rate)
+        for further in range(options.seeds)
+        for rate in options.learning_rates or (options.learning_rate,)
+    ]
+    outcomes = fit_together(runs, dataset, options, context.progress)
+    index, best = best_of(outcomes)
+    found, chosen = spread(outcomes), runs[index]
+    failed = f", {found.failed} diverged" if found.failed else ""
+    context.progress(
+        ProgressEvent(
+            "train",
+            f"{found.trained} networks: mean {found.mean:.4f}, standard deviation "
+            f"{found.deviation:.4f}, best {found.best:.4f} (seed {chosen.seed}, learning rate "
+            f"{chosen.learning_rate:g}){failed}",
+        )
+    )
+    write_document(
+        context.output / NETWORKS,
+        {
+            "chosen": {"seed": chosen.seed, "learning_rate": chosen.learning_rate},
+            **asdict(found),
+            "networks": [
+                {
+                    "seed": run.seed,
+                    "learning_rate": run.learning_rate,
+                    "validation": getattr(outcome, "validation_accuracy", None),
+                }
+                for run, outcome in zip(runs, outcomes, strict=True)
+            ],
+        },
+    )
+    return best
+
+
+def chosen_options(context: StageContext, stage: str) -> TrainOptions:
+    """The options with which the network that stage `stage` chose was trained."""
+    options, path = context.plan.config.train, context.inputs[stage] / NETWORKS
+    return options.model_copy(update=read_document(path)["chosen"]) if path.is_file() else options
+
+
+def read_spec(context: StageContext, dataset: Dataset, stage: str = "train") -> NetworkSpec | None:
+    """The specification of the network that stage `stage` wrote; None for a user's own module."""
+    from edgeflow.nets.network import NetworkSpec
+    from edgeflow.nets.registry import NETWORKS as REGISTERED
+    from edgeflow.nets.registry import specify
+
+    path, model = context.inputs[stage] / SPEC, context.plan.config.build.model
+    if path.is_file():
+        return NetworkSpec.model_validate_json(path.read_bytes())
+    if model not in REGISTERED:
+        return None
+    return specify(model, dataset.input_shape_hwc, dataset.outputs)
+
+
+def read_network(context: StageContext, dataset: Dataset, stage: str = "train") -> nn.Module:
+    """The float network that stage `stage` wrote, with its weights."""
     from edgeflow.nets.network import NetworkSpec, build
     from edgeflow.train import weights
 
-    folder = context.inputs["train"]
+    folder = context.inputs[stage]
     if (folder / SPEC).is_file():
         spec = NetworkSpec.model_validate_json((folder / SPEC).read_bytes())
         network = build(spec, context.plan.config.build.seed)
