@@ -100,9 +100,9 @@ COURSES = (
             Logits(units=10),
         ),
         (Insertion(3, Residual(channels=16)), Insertion(2, Residual(channels=16))),
-        epochs=2,
-        rounds=2,
-        last_epochs=5,
+        epochs=1,
+        rounds=3,
+        last_epochs=4,
     ),
 )
 

@@ -68,7 +68,7 @@ COURSES = (
             GlobalAveragePool(),
             Logits(units=10),
         ),
-        NarrowOptions(width=4, wide_epochs=8, imitation_epochs=2, output_epochs=4),
+        NarrowOptions(width=3, wide_epochs=8, imitation_epochs=2, output_epochs=4),
         epochs=10,
     ),
     Course(
@@ -92,8 +92,8 @@ COURSES = (
             GlobalAveragePool(),
             Logits(units=10),
         ),
-        NarrowOptions(width=3, wide_epochs=4, imitation_epochs=1, output_epochs=2),
-        epochs=4,
+        NarrowOptions(width=2, wide_epochs=3, imitation_epochs=1, output_epochs=2),
+        epochs=3,
     ),
 )
 
@@ -112,7 +112,7 @@ def compare(effort: Effort, say: Say) -> Iterator[Comparison]:
 def _compared(course: Course, data: Dataset, effort: Effort) -> Iterator[Comparison]:
     height, width, channels = data.input_shape_hwc
     spec = NetworkSpec(name="thin", input_shape=(height, width, channels), cells=course.cells)
-    macs = _macs(spec, course, len(data.train))
+    macs = compute(spec, course, len(data.train))
     longer = epochs_within(spec, len(data.train), macs)
     found: dict[str, list[float]] = {"twin": [], "narrowed": [], "as long": [], "as much": []}
     for seed in effort.seeds:
@@ -152,7 +152,7 @@ def _compared(course: Course, data: Dataset, effort: Effort) -> Iterator[Compari
         yield Comparison(claim, PAPER, course.data, "test accuracy", Better.HIGHER, measured, note)
 
 
-def _macs(spec: NetworkSpec, course: Course, samples: int) -> float:
+def compute(spec: NetworkSpec, course: Course, samples: int) -> float:
     """Multiply-accumulates of the twin's training, of the imitation and of the last training."""
     wide_spec, narrow = widened(spec, course.narrow.width), course.narrow
     passes = FORWARD_AND_BACKWARD

@@ -38,7 +38,7 @@ NARROW = NarrowOptions(width=2, wide_epochs=3, imitation_epochs=2, output_epochs
 
 
 @cache
-def digits(count: int = 400) -> Dataset:
+def digits(count: int = 300) -> Dataset:
     """The first training samples: these tests are about what is learnt, not about how well."""
     data = load(DataOptions())
     return dataclasses.replace(data, train=data.train.select(slice(0, count)))
@@ -75,7 +75,7 @@ def twin(name: str) -> nn.Module:
     return fit(wide, digits(), TRAIN.model_copy(update={"epochs": 3})).network
 
 
-def images(count: int = 400) -> Tensor:
+def images(count: int = 300) -> Tensor:
     data = digits()
     return network_input(prepare(data.preprocessing, data.train.x[:count]))
 
@@ -99,7 +99,7 @@ def unexplained(thin: Tensor, wide: Tensor) -> float:
 @pytest.mark.parametrize("name", THIN)
 def test_every_block_explains_its_wide_twin_better_than_random_weights_do(name: str) -> None:
     spec, wide, x = THIN[name], twin(name), images()
-    narrow = NARROW.model_copy(update={"imitation_epochs": 6, "output_epochs": 0})
+    narrow = NARROW.model_copy(update={"imitation_epochs": 4, "output_epochs": 0})
     thin = narrowed(spec, wide, digits(), TRAIN, narrow)
     targets = outputs_of_blocks(widened(spec, 2), wide, x)
     found = {
