@@ -23,7 +23,7 @@ from benchmarks.train.frame import (
     parameters,
     training_macs,
 )
-from benchmarks.train.growing import Network, samples_of, test_accuracy, trained
+from benchmarks.train.growing import Network, accuracy_on_test, samples_of, trained
 from edgeflow.data.dataset import Dataset
 from edgeflow.grow.deepen import Insertion, insert
 from edgeflow.grow.plateau import has_plateaued
@@ -125,10 +125,10 @@ def _compared(course: Course, data: Dataset, effort: Effort) -> Comparison:
     for seed in effort.seeds:
         network = _deepened(course, data, seed)
         grown.append(network)
-        values.append(test_accuracy(network, data))
+        values.append(accuracy_on_test(network, data))
         epochs = epochs_within(network.spec, len(data.train), network.macs)
         untrained = Network(network.spec, build(network.spec, seed), 0.0)
-        fixed.append(test_accuracy(trained(untrained, data, epochs, seed), data))
+        fixed.append(accuracy_on_test(trained(untrained, data, epochs, seed), data))
     macs = statistics.fmean(network.macs for network in grown)
     size = parameters(grown[0].spec)
     return Comparison(

@@ -24,7 +24,7 @@ from benchmarks.train.frame import (
     parameters,
     training_macs,
 )
-from benchmarks.train.growing import Network, test_accuracy, trained
+from benchmarks.train.growing import Network, accuracy_on_test, trained
 from edgeflow.data.dataset import Dataset
 from edgeflow.grow.blocks import ends_of_blocks, widened
 from edgeflow.grow.narrow import narrowed
@@ -129,7 +129,7 @@ def _compared(course: Course, data: Dataset, effort: Effort) -> Iterator[Compari
             ("as long", trained(scratch, data, course.epochs, seed)),
             ("as much", trained(scratch, data, longer, seed)),
         ):
-            found[name].append(test_accuracy(network, data))
+            found[name].append(accuracy_on_test(network, data))
     own = training_macs(spec, len(data.train), course.epochs)
     size = parameters(spec)
     first = Measured("wide, then narrow", tuple(found["narrowed"]), size, macs)
