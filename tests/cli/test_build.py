@@ -263,7 +263,7 @@ def test_an_interrupted_build_says_how_to_go_on(how: signal.Signals, tmp_path: P
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert process.stderr is not None
-    process.stderr.readline()  # the first stage has begun
+    next(line for line in process.stderr if "started" in line)  # the first stage has begun
     process.send_signal(how)
     out, err = process.communicate(timeout=60)
     assert process.returncode == ExitCode.INTERRUPTED
