@@ -2,7 +2,9 @@
 
 Small networks leave a machine waiting for the next operator to be called. K networks that run as
 one (`train.stack`) call as many operators as one network, each K times as large. Networks of equal
-structure go into one program, so several widths give several programs.
+structure go into one program, so several widths give several programs. Zeros that pad all widths to
+the largest would make it one: measured for four widths of four seeds, 2.1 times as fast for dense
+networks and 1.07 times for convolutions; it is not done here.
 
 On a CPU what is gained is the cost of calling operators, and what is lost is the cache: activations
 of K networks lie in memory at once, and K groups of a convolution are slower than K convolutions
