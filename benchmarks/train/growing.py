@@ -33,7 +33,11 @@ LINE_SEARCH_PASSES = 26
 
 @dataclass(frozen=True)
 class Course:
-    """A network to start from and how it grows: `added` channels at a time, `steps` times."""
+    """A network to start from and how it grows: `added` channels at a time, `steps` times.
+
+    `factors` are the widths of the fixed networks against the grown one's, narrowest first, 1 among
+    them.
+    """
 
     data: Data
     cells: tuple[AnyCell, ...]
@@ -41,6 +45,7 @@ class Course:
     steps: int
     epochs: int
     last_epochs: int
+    factors: tuple[float, ...] = (0.7, 1.0, 1.5)
 
     def shorter(self) -> Course:
         """As little as runs every part."""

@@ -38,8 +38,6 @@ from edgeflow.nets.specs import (
     Logits,
 )
 
-FACTORS = (1.0, 1.5, 2.5)  # widths of fixed networks against the grown one's
-
 COURSES = (
     Course(
         Data.DIGITS,
@@ -79,9 +77,9 @@ COURSES = (
             Logits(units=10),
         ),
         added=4,
-        steps=4,
+        steps=3,
         epochs=1,
-        last_epochs=3,
+        last_epochs=2,
     ),
 )
 
@@ -103,20 +101,20 @@ def compare(effort: Effort, say: Say) -> Iterator[Comparison]:
 def _grown_against_fixed(course: Course, data: Dataset, effort: Effort) -> Iterator[Comparison]:
     networks: list[Network] = []
     values: list[float] = []
-    fixed: dict[float, list[float]] = {factor: [] for factor in FACTORS}
+    fixed: dict[float, list[float]] = {factor: [] for factor in course.factors}
     for seed in effort.seeds:
         network = grow(course, data, seed)
         networks.append(network)
         values.append(accuracy_on_test(network, data))
-        for factor in FACTORS:
+        for factor in course.factors:
             spec = scaled(network.spec, factor)
             epochs = epochs_within(spec, len(data.train), network.macs)
             untrained = Network(spec, build(spec, seed), 0.0)
             fixed[factor].append(accuracy_on_test(trained(untrained, data, epochs, seed), data))
     macs = statistics.fmean(n.macs for n in networks)
-    sizes = {f: [parameters_of(scaled(n.spec, f)) for n in networks] for f in FACTORS}
+    sizes = {f: [parameters_of(scaled(n.spec, f)) for n in networks] for f in course.factors}
     measured = [Measured("grown", tuple(values), _mean_size(sizes[1.0]), macs)]
-    for factor in FACTORS:
+    for factor in course.factors:
         name = "fixed, same size" if factor == 1.0 else f"fixed, {factor:g} times as wide"
         measured.append(Measured(name, tuple(fixed[factor]), _mean_size(sizes[factor]), macs))
     yield Comparison(
@@ -129,11 +127,14 @@ def _grown_against_fixed(course: Course, data: Dataset, effort: Effort) -> Itera
         f"{course.steps} growths; the grown one's compute includes the search for neurons",
     )
     needed = [
-        min((sizes[f][i] for f in FACTORS if fixed[f][i] >= value), default=sizes[FACTORS[-1]][i])
+        min(
+            (sizes[f][i] for f in course.factors if fixed[f][i] >= value),
+            default=sizes[course.factors[-1]][i],
+        )
         for i, value in enumerate(values)
     ]
     own = [float(size) for size in sizes[1.0]]
-    beaten = sum(max(fixed[f][i] for f in FACTORS) < value for i, value in enumerate(values))
+    beaten = sum(max(fixed[f][i] for f in course.factors) < value for i, value in enumerate(values))
     accuracies = ", ".join(f"{m.method}: {m.mean:.3f}" for m in measured)
     yield Comparison(
         "a grown network needs fewer parameters than a fixed one of its accuracy",
