@@ -123,7 +123,7 @@ def _grown_against_fixed(course: Course, data: Dataset, effort: Effort) -> Itera
         course.data,
         "test accuracy",
         Better.HIGHER,
-        tuple(measured[:2]),
+        (measured[0], measured[1 + course.factors.index(1.0)]),
         f"{course.steps} growths; the grown one's compute includes the search for neurons",
     )
     needed = [
