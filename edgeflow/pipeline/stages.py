@@ -248,16 +248,18 @@ NARROWED_STAGES = (DATA, NARROW, *STAGES[2:])
 INTEGER_STAGES = (DATA, IMPORT, *_to_bundle("import", ("data", "import")))
 
 
-def with_teacher(stages: tuple[Stage, ...], *, trained_first: bool) -> tuple[Stage, ...]:
-    """The same with a teacher for the training, in a stage of its own where it is trained first."""
+def with_teacher(
+    stages: tuple[Stage, ...], taught: frozenset[str], *, trained_first: bool
+) -> tuple[Stage, ...]:
+    """The same with a teacher for the stages `taught`; a stage of its own trains it first."""
     reads = ("teacher",) if trained_first else ()
-    taught = tuple(
+    changed = tuple(
         replace(stage, reads=(*stage.reads, *reads), options=(*stage.options, "distill"))
-        if stage.name in (TRAIN.name, prune.DENSE)
+        if stage.name in taught
         else stage
         for stage in stages
     )
-    return (taught[0], TEACHER, *taught[1:]) if trained_first else taught
+    return (changed[0], TEACHER, *changed[1:]) if trained_first else changed
 
 
 def with_pruning(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:

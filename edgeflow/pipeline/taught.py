@@ -30,7 +30,8 @@ def with_taught_and_pruned(
     if config.distill.teacher is not None:
         _check_teacher(config.distill, kind, task)
         first = config.distill.method is not DistillMethod.ONLINE
-        stages = with_teacher(stages, trained_first=first)
+        taught = {"train", "dense"} | ({"quantize"} if config.distill.quantization else set())
+        stages = with_teacher(stages, frozenset(taught), trained_first=first)
     return stages
 
 
@@ -71,6 +72,11 @@ def _check_teacher(options: DistillOptions, kind: ModelKind, task: Task | None) 
         raise ConfigError(
             f"[distill] teacher: the task is {task}, and teachers teach classes",
             hint="leave [distill] teacher out",
+        )
+    if options.quantization and options.method is DistillMethod.ONLINE:
+        raise ConfigError(
+            "[distill] quantization: an online peer is gone when its student is quantized",
+            hint="set [distill] quantization = false, or method = 'logits' or 'features'",
         )
     assert options.teacher is not None
     found = kind_of_model(options.teacher)

@@ -65,12 +65,18 @@ class QuantizedNetwork:
 
 
 def quantize(
-    network: nn.Module, dataset: Dataset, options: QuantizeOptions, progress: Progress = silent
+    network: nn.Module,
+    dataset: Dataset,
+    options: QuantizeOptions,
+    progress: Progress = silent,
+    *,
+    taught_by: nn.Module | None = None,
 ) -> QuantizedNetwork:
     """Quantize `network` to integers; calibrates and trains on train, chooses on validation.
 
-    Fine-tuning is kept only if it is better than post-training quantization. The test part is never
-    read. Raises ConfigError, ModelError, UnsupportedOperatorError, TrainingError.
+    Fine-tuning distils from `network` itself, or from `taught_by` where it is given. It is kept
+    only if it is better than post-training quantization. The test part is never read. Raises
+    ConfigError, ModelError, UnsupportedOperatorError, TrainingError.
     """
     objective = OBJECTIVES[dataset.task]
     with deterministic(options.seed, options.threads) as generator:
@@ -79,7 +85,8 @@ def quantize(
         calibration = train_x[rows.sort().values]
         _say(progress, "tracing", options)
         teacher = trace(network, calibration)
-        train = _samples(teacher, objective, train_x, dataset.train)
+        source = teacher if taught_by is None else trace(taught_by, calibration)
+        train = _samples(source, objective, train_x, dataset.train)
         held_out = dataset.validation
         validation = _samples(teacher, objective, _inputs(dataset, held_out), held_out)
         reference = evaluate(teacher, validation, objective, options.temperature)

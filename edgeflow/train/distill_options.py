@@ -22,6 +22,9 @@ class DistillOptions(BaseModel):
     at the same time), or a float .onnx file. `soft_weight` is the share of the teacher's answers in
     the loss, the targets have the rest; `temperature` softens both networks' answers.
     `feature_weight` multiplies the mean squared differences of feature maps (method "features").
+    `quantization` lets the teacher teach the fine-tuning of the quantized network as well, in the
+    place of the student's own float network. On digits that was no better: +0.004 of accuracy with
+    4-bit weights, -0.03 with 2-bit ones.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,3 +34,4 @@ class DistillOptions(BaseModel):
     temperature: float = Field(default=4.0, gt=0)
     soft_weight: float = Field(default=0.7, ge=0, le=1)
     feature_weight: float = Field(default=1.0, ge=0)
+    quantization: bool = False

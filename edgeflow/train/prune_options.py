@@ -29,7 +29,7 @@ class PruneOptions(BaseModel):
     `sparsity` is the fraction that is taken out: of the channels at every place that allows it, or
     of all weights. Training again takes as many epochs as [train] says. `rewind_epochs` is the
     epoch whose weights "rewind" goes back to, and "kd-ticket" as well where it is not 0. The
-    default method was best or equal on digits at half and at a quarter of the channels (2 seeds).
+    default method was best or equal on digits at half and a quarter of the channels (2 seeds).
     `temperature` and `soft_weight` are those of the soft labels of "kd-ticket".
     """
 

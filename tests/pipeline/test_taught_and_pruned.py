@@ -62,7 +62,8 @@ def test_the_best_of_several_networks_goes_on(tmp_path: Path) -> None:
 
 def test_a_network_pruned_with_a_teacher_is_verified_on_the_device(tmp_path: Path) -> None:
     config = configured(
-        distill={"teacher": "mlperf-autoencoder"},
+        distill={"teacher": "mlperf-autoencoder", "quantization": True},
+        quantize={"epochs": 1},
         prune={"sparsity": 0.5, "method": "fine-tune"},
     )
     result = build(config, tmp_path)
@@ -92,6 +93,17 @@ def test_every_method_of_distillation_goes_by_its_name(method: str, tmp_path: Pa
     assert plain["epochs"] != taught["epochs"]
     stages = make_plan(configured(distill={"teacher": "small", "method": method})).stages
     assert ("teacher" in {stage.name for stage in stages}) == (method == "features")
+
+
+def test_the_teacher_teaches_the_quantized_network_where_it_is_asked_to() -> None:
+    def readers(**options: object) -> set[str]:
+        stages = make_plan(configured(distill={"teacher": "small", **options})).stages
+        return {stage.name for stage in stages if "teacher" in stage.reads}
+
+    assert readers() == {"train"}
+    assert readers(quantization=True) == {"train", "quantize"}
+    with pytest.raises(ConfigError, match="gone when its student is quantized"):
+        readers(quantization=True, method="online")
 
 
 def test_without_a_teacher_no_stage_depends_on_distillation() -> None:

@@ -14,6 +14,7 @@ from edgeflow.pipeline.steps.data import read_dataset
 from edgeflow.pipeline.steps.files import MODEL, QUANTIZED_SCORES, write_document
 from edgeflow.pipeline.steps.recorder import EpochRecorder
 from edgeflow.pipeline.steps.scored import score_document
+from edgeflow.pipeline.steps.teacher import read_teacher
 from edgeflow.pipeline.steps.train import read_network
 
 
@@ -26,7 +27,13 @@ def run(context: StageContext) -> None:
     dataset = read_dataset(context.inputs["data"])
     network = read_network(context, dataset)
     record = EpochRecorder("fine-tuning", context.progress)
-    quantized = quantize(network, dataset, context.plan.config.quantize, record)
+    quantized = quantize(
+        network,
+        dataset,
+        context.plan.config.quantize,
+        record,
+        taught_by=read_teacher(context, dataset),
+    )
     graph = lower(quantized.module, quantized.calibration_inputs, context.plan.model_name)
     (context.output / MODEL).write_bytes(tflite.write(graph))
     write_document(

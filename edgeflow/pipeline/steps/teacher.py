@@ -51,7 +51,6 @@ def guidance_for(context: StageContext, student: nn.Module, dataset: Dataset) ->
     """How the plan's teacher, if it has one, guides the training of `student`."""
     import numpy as np
 
-    from edgeflow.train import weights
     from edgeflow.train.batches import plain_batch, source
     from edgeflow.train.distill_methods import guidance
     from edgeflow.train.guidance import BY_TARGETS
@@ -59,11 +58,19 @@ def guidance_for(context: StageContext, student: nn.Module, dataset: Dataset) ->
     options = context.plan.config.distill
     if options.teacher is None:
         return BY_TARGETS
-    teacher = _teacher(context, dataset).module
-    if "teacher" in context.inputs:
-        teacher = weights.load(teacher, context.inputs["teacher"] / WEIGHTS).network
+    teacher = read_teacher(context, dataset) or _teacher(context, dataset).module
     example = plain_batch(source(dataset, dataset.train), np.arange(2)).x
     return guidance(options, student, teacher, example, context.plan.config.train.seed)
+
+
+def read_teacher(context: StageContext, dataset: Dataset) -> nn.Module | None:
+    """The trained teacher, where this stage reads one."""
+    from edgeflow.train import weights
+
+    if "teacher" not in context.inputs:
+        return None
+    module = _teacher(context, dataset).module
+    return weights.load(module, context.inputs["teacher"] / WEIGHTS).network
 
 
 def _teacher(context: StageContext, dataset: Dataset) -> FloatNetwork:
