@@ -29,7 +29,8 @@ class PruneOptions(BaseModel):
     `sparsity` is the fraction that is taken out: of the channels at every place that allows it, or
     of all weights. Training again takes as many epochs as [train] says. `rewind_epochs` is the
     epoch whose weights "rewind" goes back to, and "kd-ticket" as well where it is not 0. The
-    default method was best or equal on digits at half and a quarter of the channels (2 seeds).
+    default method had the highest mean accuracy, or shared it, on digits with half and with a
+    quarter of the channels left (2 seeds, 10 epochs).
     `temperature` and `soft_weight` are those of the soft labels of "kd-ticket".
     """
 
