@@ -87,8 +87,8 @@ def grow(
     best = max(steps, key=lambda step: (step.point.score, -step.point.cost.instructions))
     network = replace(best.network, module=best.trained.network, action="the best trained on")
     last = _train(network, dataset, train, steps, progress, checkpoints)
-    trained = max(best.trained, last.trained, key=lambda t: t.validation_accuracy)
-    end = replace(last.point, score=trained.validation_accuracy)
+    trained = max(best.trained, last.trained, key=lambda t: t.validation_score)
+    end = replace(last.point, score=trained.validation_score)
     curve = (*(step.point for step in steps), end)
     return Grown(network.spec, trained, curve, _history([*steps, last]), stopped)
 
@@ -193,7 +193,7 @@ def _train(
         action=network.action,
         epochs=epochs + len(trained.history),
         parameters=sum(p.numel() for p in network.module.parameters()),
-        score=trained.validation_accuracy,
+        score=trained.validation_score,
         cost=network.cost,
     )
     return _Step(network, trained, point)

@@ -70,11 +70,13 @@ def fine_tune(
 
     `order` shuffles; `after_epoch` is told the epoch (from 1), mean training loss and result;
     `after_batch` the epoch, the batch (from 1), the number of batches and the mean loss so far.
-    Raises TrainingError when the loss stops being a number.
+    Weights that are exactly zero were pruned, and stay zero. Raises TrainingError when the loss
+    stops being a number.
     """
     student = copy.deepcopy(network).train()
     parameters = [p for p in student.parameters() if p.requires_grad]
     optimizer = torch.optim.Adam(parameters, lr=options.learning_rate)
+    pruned = [(p, p.detach() == 0) for p in parameters if p.ndim > 1 and bool((p == 0).any())]
     batches = math.ceil(len(train.x) / options.batch_size)
     schedule = CosineAnnealingLR(optimizer, T_max=options.epochs * batches)
     best: Candidate | None = None
@@ -97,6 +99,9 @@ def fine_tune(
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+            with torch.no_grad():
+                for weight, zeros in pruned:
+                    weight[zeros] = 0.0
             schedule.step()
             total, seen = total + loss.item() * len(rows), seen + len(rows)
             after_batch(epoch, batch, batches, total / seen)

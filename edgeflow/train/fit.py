@@ -45,7 +45,7 @@ class TrainedNetwork:
     network: nn.Module
     history: tuple[EpochRecord, ...]
     best_epoch: int
-    validation_accuracy: float
+    validation_score: float
 
 
 def fit(
@@ -162,7 +162,7 @@ def _is_finished(state: TrainingState, options: TrainOptions) -> bool:
 
 def _note(state: TrainingState, record: EpochRecord) -> None:
     state.history.append(record)
-    rank = (record.validation_accuracy, -record.validation_loss)
+    rank = (record.validation_score, -record.validation_loss)
     if state.best is None or rank > state.best.rank:
         state.best = Best(rank, record.epoch, weights_of(state.validated))
 
@@ -190,7 +190,7 @@ def _event(record: EpochRecord, epochs: int, score_name: str) -> ProgressEvent:
         values={
             "loss": record.train_loss,
             "validation_loss": record.validation_loss,
-            f"validation_{score_name}": record.validation_accuracy,
+            f"validation_{score_name}": record.validation_score,
             "learning_rate": record.learning_rate,
         },
     )

@@ -193,7 +193,7 @@ def _outcome(member: _Member) -> Outcome:
 
 def _event(training: _Training, epoch: int) -> ProgressEvent:
     records = [m.history[-1] for m in training.members if m.failure is None]
-    scores = [record.validation_accuracy for record in records] or [math.nan]
+    scores = [record.validation_score for record in records] or [math.nan]
     name = f"validation_{training.train.objective.score_name}"
     return ProgressEvent(
         STAGE,

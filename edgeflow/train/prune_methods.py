@@ -59,7 +59,7 @@ def prune_and_retrain(
 
     trained = _METHODS[options.method](dense, prune, options, progress, guidance)
     plain = TrainedNetwork(
-        baked(trained.network), trained.history, trained.best_epoch, trained.validation_accuracy
+        baked(trained.network), trained.history, trained.best_epoch, trained.validation_score
     )
     return Pruned(plain, baked(prune(dense.trained)), smaller)
 

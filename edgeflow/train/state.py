@@ -23,13 +23,13 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of functions in a module's descript
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """What one epoch gave; losses are means over samples, accuracy a fraction."""
+    """What one epoch gave; losses are means over samples, the score is larger for better ones."""
 
     epoch: int
     learning_rate: float
     train_loss: float
     validation_loss: float
-    validation_accuracy: float
+    validation_score: float
 
 
 @dataclass(frozen=True, eq=False)

@@ -80,7 +80,7 @@ def best_of(outcomes: Sequence[Outcome]) -> tuple[int, TrainedNetwork]:
 
 def spread(outcomes: Sequence[Outcome]) -> Spread:
     """The scores of the trainings that did not fail; one at least."""
-    scores = [o.validation_accuracy for o in outcomes if isinstance(o, TrainedNetwork)]
+    scores = [o.validation_score for o in outcomes if isinstance(o, TrainedNetwork)]
     return Spread(
         mean=statistics.fmean(scores),
         deviation=statistics.stdev(scores) if len(scores) > 1 else 0.0,
@@ -164,4 +164,4 @@ def _alone(run: Run, dataset: Dataset, options: TrainOptions, progress: Progress
 
 def _rank(trained: TrainedNetwork) -> tuple[float, float]:
     record = trained.history[trained.best_epoch - 1]
-    return record.validation_accuracy, -record.validation_loss
+    return record.validation_score, -record.validation_loss

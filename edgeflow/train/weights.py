@@ -21,7 +21,7 @@ def save(trained: TrainedNetwork, path: Path) -> None:
     record = {
         "history": [vars(epoch) for epoch in trained.history],
         "best_epoch": trained.best_epoch,
-        "validation_accuracy": trained.validation_accuracy,
+        "validation_score": trained.validation_score,
     }
     state = {name: tensor.contiguous() for name, tensor in trained.network.state_dict().items()}
     try:
@@ -44,7 +44,7 @@ def load(network: nn.Module, path: Path) -> TrainedNetwork:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         record = json.loads(metadata[_HISTORY])
         history = tuple(EpochRecord(**epoch) for epoch in record["history"])
-        best_epoch, accuracy = int(record["best_epoch"]), float(record["validation_accuracy"])
+        best_epoch, score = int(record["best_epoch"]), float(record["validation_score"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise ModelError(
             f"{path}: not a weights file of edgeflow, or damaged ({error})",
@@ -66,4 +66,4 @@ def load(network: nn.Module, path: Path) -> TrainedNetwork:
         raise ModelError(f"{path}: tensor {bad[0]!r} holds NaN or infinity", hint="train again")
     network.load_state_dict(state)
     network.eval()
-    return TrainedNetwork(network, history, best_epoch, accuracy)
+    return TrainedNetwork(network, history, best_epoch, score)

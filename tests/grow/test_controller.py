@@ -60,7 +60,7 @@ def test_growth_adds_what_it_says_and_ends_after_its_steps(digits: Dataset) -> N
     assert [point.epochs for point in found.curve] == [1, 2, 3, 4, 6]
     assert found.curve[0].action == "start"
     assert found.curve[-1].action == "the best trained on"
-    assert found.trained.validation_accuracy == max(p.score for p in found.curve)
+    assert found.trained.validation_score == max(p.score for p in found.curve)
     assert sum(p.numel() for p in found.trained.network.parameters()) == parameters(found.spec)
     assert found.trained.network(torch.zeros(1, 1, 8, 8)).shape == (1, 10)
 

@@ -151,7 +151,7 @@ def test_the_history_is_that_of_the_thin_network_and_every_stage_is_told() -> No
     assert [record.epoch for record in trained.history] == [1, 2]
     epochs = [e for e in events if "validation_accuracy" in e.values]
     assert [e.values["validation_accuracy"] for e in epochs] == [
-        record.validation_accuracy for record in trained.history
+        record.validation_score for record in trained.history
     ]
     assert sum("wide_validation_accuracy" in e.values for e in events) == NARROW.wide_epochs
     imitation = [e.message for e in events if "imitation_loss" in e.values]

@@ -25,6 +25,7 @@ from edgeflow.quantize.options import QuantizeOptions
 from edgeflow.quantize.weight_bits import bits_by_layer
 from edgeflow.train.fit import fit
 from edgeflow.train.options import TrainOptions
+from edgeflow.train.prune import baked, magnitude_masks, masked
 
 OPTIONS = QuantizeOptions(calibration_samples=32, epochs=2, batch_size=16, threads=1)
 QUICKEST = OPTIONS.model_copy(update={"epochs": 0})
@@ -207,3 +208,21 @@ def test_other_tasks_stay_close_to_the_float_network_and_are_chosen_by_their_sco
     assert result.post_training_score > result.float_score - 0.02
     assert result.score == max(result.post_training_score, result.fine_tuned_score or 0.0)
     assert result.post_training_outputs.shape == (len(data.validation), data.outputs)
+
+
+def test_pruned_weights_stay_zero_while_the_rest_is_fine_tuned(
+    network: nn.Module, dataset: Dataset
+) -> None:
+    sparse = baked(masked(network, magnitude_masks(network, 0.9)))
+    options = OPTIONS.model_copy(update={"learning_rate": 1e-2, "soft_weight": 0.0, "epochs": 6})
+    tuned = quantize(sparse, dataset, options)
+    untuned = quantize(sparse, dataset, QUICKEST)
+    assert tuned.kept is Kept.FINE_TUNED
+    before, after = (state(q.module) for q in (untuned, tuned))
+    weights = [name for name, value in before.items() if name.endswith("weight") and value.ndim > 1]
+    assert weights
+    assert any(not torch.equal(before[name], after[name]) for name in weights)
+    for value in sparse.state_dict().values():
+        if value.ndim > 1:
+            (same,) = [n for n in weights if before[n].shape == value.shape]
+            assert not after[same][value == 0].any()

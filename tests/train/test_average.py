@@ -46,7 +46,7 @@ def test_kept_weights_are_averaged_and_fit_their_batch_norm() -> None:
     result = fit(network(), data, options)
     assert not same(result, fit(network(), data, options.model_copy(update={"ema": 0.0})))
     x = prepare(data.preprocessing, data.validation.x)
-    assert accuracy(result.network, x, data.validation.labels) == result.validation_accuracy
+    assert accuracy(result.network, x, data.validation.labels) == result.validation_score
     measured = copy.deepcopy(result.network)
     prepared = torch.from_numpy(prepare(data.preprocessing, data.train.x)).permute(0, 3, 1, 2)
     average.measure_statistics(measured, prepared.split(256))

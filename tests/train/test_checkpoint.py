@@ -64,9 +64,9 @@ def undisturbed(options: TrainOptions) -> TrainedNetwork:
 
 def assert_same(one: TrainedNetwork, other: TrainedNetwork) -> None:
     assert one.history == other.history
-    assert (one.best_epoch, one.validation_accuracy) == (
+    assert (one.best_epoch, one.validation_score) == (
         other.best_epoch,
-        other.validation_accuracy,
+        other.validation_score,
     )
     states = one.network.state_dict(), other.network.state_dict()
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])

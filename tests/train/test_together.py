@@ -253,8 +253,8 @@ def test_the_largest_activation_is_found() -> None:
 
 def test_the_spread_is_that_of_the_scores() -> None:
     outcomes = fit_together(runs("dense"), digits(), TrainOptions(epochs=2))
-    scores = [outcome.validation_accuracy for outcome in trained(outcomes)]
+    scores = [outcome.validation_score for outcome in trained(outcomes)]
     found = spread(outcomes)
     assert found.mean == pytest.approx(np.mean(scores))
     assert found.deviation == pytest.approx(np.std(scores, ddof=1))
-    assert found.best == max(scores) == best_of(outcomes)[1].validation_accuracy
+    assert found.best == max(scores) == best_of(outcomes)[1].validation_score

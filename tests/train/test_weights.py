@@ -28,7 +28,7 @@ def test_weights_and_history_survive_bit_for_bit(tmp_path: Path) -> None:
     states = original.network.state_dict(), result.network.state_dict()
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
     assert (result.history, result.best_epoch) == (original.history, original.best_epoch)
-    assert result.validation_accuracy == original.validation_accuracy
+    assert result.validation_score == original.validation_score
 
 
 def test_equal_networks_give_equal_files(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def run(context: StageContext) -> None:
         "sparsity": options.sparsity,
         "dense": objective_score(trained, dataset, dataset.validation),
         "before_retraining": objective_score(pruned.before, dataset, dataset.validation),
-        "retrained": pruned.trained.validation_accuracy,
+        "retrained": pruned.trained.validation_score,
         "parameters_before": sum(p.numel() for p in trained.parameters()),
         "parameters": sum(p.numel() for p in pruned.trained.network.parameters()),
         "zero_weights": zero_fraction(pruned.trained.network),

@@ -41,10 +41,10 @@ def run(context: StageContext) -> None:
             context.progress,
             checkpoint=context.unfinished / CHECKPOINT,
         )
-    name, score = context.plan.config.distill.teacher, trained.validation_accuracy
+    name, score = context.plan.config.distill.teacher, trained.validation_score
     context.progress(ProgressEvent("teacher", f"the teacher {name} reaches {score:.4f}"))
     weights.save(trained, context.output / WEIGHTS)
-    write_document(context.output / SCORE, {"validation": trained.validation_accuracy})
+    write_document(context.output / SCORE, {"validation": trained.validation_score})
 
 
 def guidance_for(context: StageContext, student: nn.Module, dataset: Dataset) -> Guidance:

@@ -86,7 +86,7 @@ def write_scores(
                     "stage": "training",
                     "epoch": epoch.epoch,
                     "loss": epoch.train_loss,
-                    score_name: epoch.validation_accuracy,
+                    score_name: epoch.validation_score,
                 }
                 for epoch in history
             ],
@@ -161,7 +161,7 @@ def best_of_many(context: StageContext, dataset: Dataset) -> TrainedNetwork:
                 {
                     "seed": run.seed,
                     "learning_rate": run.learning_rate,
-                    "validation": getattr(outcome, "validation_accuracy", None),
+                    "validation": getattr(outcome, "validation_score", None),
                 }
                 for run, outcome in zip(runs, outcomes, strict=True)
             ],
