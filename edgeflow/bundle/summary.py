@@ -165,6 +165,30 @@ class GrowthRow(_Value):
     kind: FigureKind
 
 
+class NetworkRow(_Value):
+    """One of several trainings: `score` is on the validation part, None where it diverged."""
+
+    seed: int
+    learning_rate: float
+    score: float | None
+    chosen: bool
+
+
+class PruningRow(_Value):
+    """What pruning took out, and the score on the validation part at each step.
+
+    `sparsity` is the fraction that was asked for, `zero_weights` that of weights that are zero.
+    """
+
+    sparsity: float
+    parameters_before: int
+    parameters: int
+    zero_weights: float
+    dense: float
+    before_retraining: float
+    retrained: float
+
+
 class Summary(_Value):
     """A build, whole: the report is a function of it and nothing else.
 
@@ -200,6 +224,8 @@ class Summary(_Value):
     epochs: tuple[EpochRow, ...] = ()
     growth: tuple[GrowthRow, ...] = ()
     growth_stopped: str = ""
+    networks: tuple[NetworkRow, ...] = ()
+    pruning: PruningRow | None = None
     sanity: tuple[CheckRow, ...] = ()
     engine: str = "edgeflow"
     remark: str = ""

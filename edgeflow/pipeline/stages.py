@@ -60,6 +60,7 @@ _REPORTED = (
     "edgeflow.pipeline.steps.report",
     "edgeflow.pipeline.steps.score_rows",
     "edgeflow.pipeline.steps.summarize",
+    "edgeflow.pipeline.steps.training_rows",
     "edgeflow.report",
 )
 

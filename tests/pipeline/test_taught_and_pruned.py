@@ -72,7 +72,11 @@ def test_a_network_pruned_with_a_teacher_is_verified_on_the_device(tmp_path: Pat
     found = json.loads((result.outputs["train"] / PRUNING).read_bytes())
     assert found["parameters"] < 0.5 * found["parameters_before"]
     assert found["retrained"] > found["before_retraining"]
-    assert summary_of(result).passed
+    summary = summary_of(result)
+    assert summary.passed
+    assert summary.pruning is not None
+    assert summary.pruning.model_dump() == found
+    assert f"{found['parameters']:,}, 0 % of the weights" in result.report.read_text("utf-8")
 
 
 @pytest.mark.parametrize("method", ["kd-ticket", "rewind", "learning-rate-rewind"])

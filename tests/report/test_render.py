@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from edgeflow.bundle.summary import NetworkRow
 from edgeflow.report.plots import score_plot
 from edgeflow.report.render import render
 from tests.bundle.examples import SUMMARY
@@ -84,3 +85,16 @@ def test_without_labels_a_sentence_stands_in_the_place_of_the_accuracy_plot(html
     assert "The data has no labels" not in html
     assert found.count("<svg") == 3
     assert '<th class="n">value</th><th>better</th>' not in found
+
+
+def test_every_training_that_one_was_chosen_from_is_listed() -> None:
+    rows = (
+        NetworkRow(seed=0, learning_rate=0.01, score=0.91234, chosen=False),
+        NetworkRow(seed=1, learning_rate=0.01, score=0.95, chosen=True),
+        NetworkRow(seed=2, learning_rate=10.0, score=None, chosen=False),
+    )
+    html = render(SUMMARY.model_copy(update={"networks": rows}))
+    assert "The best of 3 trainings" in html
+    assert "0.9123" in html
+    assert html.count("diverged") == 1
+    assert html.count("<td>chosen</td>") == 1

@@ -15,7 +15,6 @@ from edgeflow.backends.firmware.source import LayerSymbol, SourceTree
 from edgeflow.bundle.summary import (
     CheckRow,
     FigureRow,
-    GrowthRow,
     LayerRow,
     RegionRow,
     Summary,
@@ -29,10 +28,10 @@ from edgeflow.gate.verdict import Verdict
 from edgeflow.graph.ir import Graph, Node
 from edgeflow.pipeline.engines import ENGINES
 from edgeflow.pipeline.stage import StageContext
-from edgeflow.pipeline.steps import memory_rows, score_rows
+from edgeflow.pipeline.steps import memory_rows, score_rows, training_rows
 from edgeflow.pipeline.steps.compile import read_arena_bytes, read_firmware
 from edgeflow.pipeline.steps.data import DESCRIPTION, read_postprocessing
-from edgeflow.pipeline.steps.files import GROWTH, MODEL, SANITY, read_arrays, read_document
+from edgeflow.pipeline.steps.files import MODEL, read_arrays, read_document
 from edgeflow.pipeline.steps.gate import read_verdict, stack_bytes
 from edgeflow.pipeline.steps.generate import (
     SEGMENTS,
@@ -101,8 +100,7 @@ def summarize(context: StageContext) -> Summary:
             for check in found.verdict.checks
         ),
         epochs=score_rows.epochs(context),
-        **_growth(context),
-        sanity=tuple(CheckRow.model_validate(row) for row in _sanity(context)),
+        **training_rows.fields(context),
         engine=found.engine.value,
         remark=ENGINES[found.engine].remark,
     )
@@ -250,19 +248,3 @@ def _regions(found: _Findings) -> tuple[RegionRow, ...]:
         )
         for kind in (MemoryKind.FLASH, MemoryKind.RAM)
     )
-
-
-def _growth(context: StageContext) -> dict[str, Any]:
-    """How the network grew; nothing where it did not."""
-    path = context.inputs["train"] / GROWTH if "train" in context.inputs else None
-    if path is None or not path.is_file():
-        return {}
-    document = read_document(path)
-    rows = tuple(GrowthRow(**point.pop("cost"), **point) for point in document["points"])
-    return {"growth": rows, "growth_stopped": document["stopped"]}
-
-
-def _sanity(context: StageContext) -> Iterable[dict[str, Any]]:
-    """What was checked before training, where something was."""
-    found = context.inputs["train"] / SANITY if "train" in context.inputs else None
-    return read_document(found) if found is not None and found.is_file() else ()
