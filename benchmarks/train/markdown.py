@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-TOPICS = ("growth", "narrow", "distill")
+TOPICS = ("growth", "deepen", "narrow", "distill")
 HEAD = (
     "| claim | data | what | methods: mean ± deviation (parameters) | holds here |\n"
     "|---|---|---|---|---|\n"

@@ -16,7 +16,7 @@ from edgeflow.pipeline.steps import report
 
 QUICK = {
     "grow": {"enabled": True, "epochs": 1, "steps": 2, "samples": 64},
-    "train": {"epochs": 2},
+    "train": {"epochs": 2, "sanity_checks": False},
     "quantize": {"epochs": 0},
 }
 BUDGET = {"instructions": 60_000, "flash_bytes": 8 * 1024}
