@@ -1,4 +1,4 @@
-"""The README's tables of measurements, from the documents in `benchmarks/results`.
+"""The tables of measurements in README and docs, from the documents in `benchmarks/results`.
 
 python -m benchmarks.readme_table
 """
@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.mcu_table import markdown
+from benchmarks.train.markdown import comparisons
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "spine.json"
 README = ROOT / "README.md"
+TRAINING = ROOT / "docs" / "training.md"
 END = "<!-- end -->\n"
 
 HEAD = (
@@ -31,28 +33,33 @@ def table(document: dict[str, Any]) -> str:
 
 
 @dataclass(frozen=True)
-class ReadmeTable:
-    """A table of the README: its results, the mark before it, and how it is written."""
+class PageTable:
+    """A table of a page: its results, the mark before it, and how it is written."""
 
+    page: Path
     results: Path
     begin: str
     render: Callable[[dict[str, Any]], str]
 
 
 TABLES = (
-    ReadmeTable(RESULTS, "<!-- benchmarks.spine -->\n", table),
-    ReadmeTable(RESULTS.with_name("mcu.json"), "<!-- benchmarks.mcu -->\n", markdown),
+    PageTable(README, RESULTS, "<!-- benchmarks.spine -->\n", table),
+    PageTable(README, RESULTS.with_name("mcu.json"), "<!-- benchmarks.mcu -->\n", markdown),
+    PageTable(
+        TRAINING, RESULTS.with_name("train.json"), "<!-- benchmarks.train -->\n", comparisons
+    ),
 )
 
 
-def with_tables(readme: str) -> str:
-    """The README with every table between its marks, from the results as they are."""
+def with_tables(page: Path, text: str) -> str:
+    """The page's text with every table between its marks, from the results as they are."""
     for part in TABLES:
-        rendered = part.render(json.loads(part.results.read_text("utf-8")))
-        before, rest = readme.split(part.begin)
-        _, after = rest.split(END, 1)
-        readme = before + part.begin + rendered + END + after
-    return readme
+        if part.page == page:
+            rendered = part.render(json.loads(part.results.read_text("utf-8")))
+            before, rest = text.split(part.begin)
+            _, after = rest.split(END, 1)
+            text = before + part.begin + rendered + END + after
+    return text
 
 
 def _row(measurement: dict[str, Any]) -> str:
@@ -76,8 +83,9 @@ def _row(measurement: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Rewrite the README's tables."""
-    README.write_text(with_tables(README.read_text("utf-8")), "utf-8")
+    """Rewrite every table."""
+    for page in dict.fromkeys(part.page for part in TABLES):
+        page.write_text(with_tables(page, page.read_text("utf-8")), "utf-8")
 
 
 if __name__ == "__main__":
