@@ -24,6 +24,7 @@ ORDER = (
     "gate",
     "devices",
     "backends",
+    "search",
     "lower",
     "grow",
     "quantize",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -135,9 +136,13 @@ def input_scale(network: StepNetwork, tensor: str) -> float:
     return float(grid.get_buffer("scale"))
 
 
-def calibrate(network: StepNetwork, x: Tensor, weight_bits: int = 8) -> StepNetwork:
-    """Fixed grids for a float network, in place: observed ranges over `x`, largest weights."""
-    most = 2 ** (weight_bits - 1) - 1
+def calibrate(
+    network: StepNetwork, x: Tensor, weight_bits: int | Mapping[str, int] = 8
+) -> StepNetwork:
+    """Fixed grids for a float network, in place: observed ranges over `x`, largest weights.
+
+    `weight_bits` is one width for all weights, or one for each step by its name.
+    """
     ranges = observed_ranges(network, x)
     for group in grid_groups(network):
         low = min(ranges[name][0] for name in group.tensors)
@@ -147,6 +152,8 @@ def calibrate(network: StepNetwork, x: Tensor, weight_bits: int = 8) -> StepNetw
     for step in network.steps:
         layer = network.operator(step.name)
         if isinstance(layer, Convolution | Dense):
+            bits = weight_bits if isinstance(weight_bits, int) else weight_bits[step.name]
+            most = 2 ** (bits - 1) - 1
             largest = layer.weight.detach().abs().flatten(1).amax(1)
             scale_in = input_scale(network, step.inputs[0])
             scale = weight_scales(layer, largest / most, scale_in)
