@@ -25,6 +25,7 @@ from edgeflow.nets.network import NetworkSpec
 from edgeflow.nets.specs import (
     AnyCell,
     AveragePool,
+    Bottleneck,
     Convolution,
     Dense,
     DepthwiseSeparable,
@@ -51,7 +52,7 @@ def _wider(cell: AnyCell, factor: int) -> AnyCell:
         return cell.model_copy(update={"units": factor * cell.units})
     if isinstance(cell, Convolution | DepthwiseSeparable):
         return cell.model_copy(update={"channels": factor * cell.channels})
-    if isinstance(cell, Residual | InvertedResidual):
+    if isinstance(cell, Residual | InvertedResidual | Bottleneck):
         inner = None if cell.inner_channels is None else factor * cell.inner_channels
         update = {"channels": factor * cell.channels, "inner_channels": inner}
         return cell.model_copy(update=update)
@@ -173,6 +174,10 @@ def _of_residual(cell: cells.ResidualCell) -> tuple[nn.Conv2d, ...]:
     return (cell.first, cell.shortcut) if isinstance(cell.shortcut, nn.Conv2d) else ()
 
 
+def _of_bottleneck(cell: cells.BottleneckCell) -> tuple[nn.Conv2d, ...]:
+    return (cell.reduce, cell.shortcut) if isinstance(cell.shortcut, nn.Conv2d) else ()
+
+
 def _of_inverted_residual(cell: cells.InvertedResidualCell) -> tuple[nn.Conv2d, ...]:
     if cell.adds_input or not isinstance(cell.expand, nn.Sequential):
         return ()
@@ -186,5 +191,6 @@ _READERS: dict[type[nn.Module], Callable[..., tuple[nn.Conv2d | nn.Linear, ...]]
     cells.DenseCell: lambda cell: (cell.linear,),
     cells.LogitsCell: lambda cell: (cell.linear,),
     cells.ResidualCell: _of_residual,
+    cells.BottleneckCell: _of_bottleneck,
     cells.InvertedResidualCell: _of_inverted_residual,
 }

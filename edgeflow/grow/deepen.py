@@ -9,7 +9,8 @@ Shlens, "Net2Net", arXiv 1511.05641, section 2.3): a new layer f with f(f_old(x)
   is undone by its own affine part: gamma = sqrt(v + eps), beta = m, with m and v measured on a
   batch. In evaluation mode that is the identity; in training mode, where m and v are those of each
   batch, it nearly is.
-- Residual: y = relu(x + gamma (...) + beta) with the last gamma = beta = 0 is x where x >= 0.
+- Residual and Bottleneck: y = relu(x + gamma (...) + beta) with the last gamma = beta = 0 is x
+  where x >= 0.
 - InvertedResidual that adds its input: y = x + gamma (...) + beta is x for every x. Its ReLU6 clips
   inside the branch alone.
 
@@ -33,6 +34,7 @@ from edgeflow.nets.network import NetworkSpec
 from edgeflow.nets.specs import (
     AnyCell,
     AveragePool,
+    Bottleneck,
     Convolution,
     Dense,
     DepthwiseSeparable,
@@ -44,7 +46,7 @@ from edgeflow.nets.specs import (
     ShapeHWC,
 )
 
-_RECTIFIED = (Convolution, DepthwiseSeparable, Residual, Dense)
+_RECTIFIED = (Convolution, DepthwiseSeparable, Residual, Bottleneck, Dense)
 _POOLS = (MaxPool, AveragePool, GlobalAveragePool)
 _SIGNIFICANT_BITS = 12
 
@@ -217,6 +219,12 @@ def _residual_to_identity(cell: nn.Module, stream: Tensor) -> None:
     _measure(cell, stream)
 
 
+def _bottleneck_to_identity(cell: nn.Module, stream: Tensor) -> None:
+    assert isinstance(cell, cells.BottleneckCell)
+    nn.init.zeros_(cell.expand_norm.weight)
+    _measure(cell, stream)
+
+
 def _inverted_residual_to_identity(cell: nn.Module, stream: Tensor) -> None:
     assert isinstance(cell, cells.InvertedResidualCell)
     norm = cell.project[1]
@@ -230,5 +238,6 @@ _TO_IDENTITY = {
     Dense: _dense_to_identity,
     DepthwiseSeparable: _separable_to_identity,
     Residual: _residual_to_identity,
+    Bottleneck: _bottleneck_to_identity,
     InvertedResidual: _inverted_residual_to_identity,
 }

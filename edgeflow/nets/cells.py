@@ -139,6 +139,32 @@ class ResidualCell(nn.Module):
         return self.relu(self.shortcut(x) + y)
 
 
+class BottleneckCell(nn.Module):
+    """Module of `specs.Bottleneck`."""
+
+    def __init__(self, spec: specs.Bottleneck, shape: ShapeHWC) -> None:
+        super().__init__()
+        output, inner = spec.output_shape(shape), spec.inner_channels
+        self.reduce = convolution(shape, inner, (1, 1), (1, 1))
+        self.reduce_norm = nn.BatchNorm2d(inner)
+        self.reduce_relu = nn.ReLU()
+        self.middle = convolution((*shape[:2], inner), inner, spec.kernel, spec.stride)
+        self.middle_norm = nn.BatchNorm2d(inner)
+        self.middle_relu = nn.ReLU()
+        self.expand = convolution((*output[:2], inner), spec.channels, (1, 1), (1, 1))
+        self.expand_norm = nn.BatchNorm2d(spec.channels)
+        self.shortcut: nn.Module = nn.Identity()
+        if output != shape:
+            self.shortcut = convolution(shape, spec.channels, (1, 1), spec.stride, bias=True)
+        self.relu = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, C, H, W] to the specification's output shape."""
+        y = self.reduce_relu(self.reduce_norm(self.reduce(x)))
+        y = self.middle_relu(self.middle_norm(self.middle(y)))
+        return self.relu(self.shortcut(x) + self.expand_norm(self.expand(y)))
+
+
 class DenseCell(nn.Module):
     """Module of `specs.Dense`; gives [N, units]."""
 
@@ -173,6 +199,7 @@ CELLS: dict[type[specs.CellSpec], Callable[[Any, ShapeHWC], nn.Module]] = {
     specs.DepthwiseSeparable: DepthwiseSeparableCell,
     specs.InvertedResidual: InvertedResidualCell,
     specs.Residual: ResidualCell,
+    specs.Bottleneck: BottleneckCell,
     specs.MaxPool: lambda spec, _: nn.MaxPool2d(spec.kernel, spec.stride),
     specs.AveragePool: lambda spec, _: nn.AvgPool2d(spec.kernel, spec.stride),
     specs.GlobalAveragePool: lambda spec, _: nn.AdaptiveAvgPool2d(1),

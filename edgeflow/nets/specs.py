@@ -114,6 +114,25 @@ class Residual(CellSpec):
         return windowed(shape, self.kernel, self.stride, self.channels)
 
 
+class Bottleneck(CellSpec):
+    """Reduce (1x1), convolve, expand (1x1, linear), and the input added before the last ReLU.
+
+    The bottleneck of ResNet (He et al. 2016, arXiv 1512.03385, figure 5), its stride at the middle
+    convolution; `inner_channels` are those before and after that. Where stride or channels change
+    the shape, the input passes through a 1x1 convolution, as in `Residual`.
+    """
+
+    kind: Literal["bottleneck"] = "bottleneck"
+    channels: Count
+    inner_channels: Count
+    kernel: Pair = (3, 3)
+    stride: Pair = (1, 1)
+
+    def output_shape(self, shape: ShapeHWC) -> ShapeHWC:
+        """Shape that the cell gives for `shape`."""
+        return windowed(shape, self.kernel, self.stride, self.channels)
+
+
 class MaxPool(CellSpec):
     """Maximum over windows inside the data; what does not fill a window is left out."""
 
@@ -186,6 +205,7 @@ AnyCell = Annotated[
     | DepthwiseSeparable
     | InvertedResidual
     | Residual
+    | Bottleneck
     | MaxPool
     | AveragePool
     | GlobalAveragePool

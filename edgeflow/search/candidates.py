@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from edgeflow.nets.network import NetworkSpec
 from edgeflow.nets.specs import (
     AnyCell,
+    Bottleneck,
     Convolution,
     DepthwiseSeparable,
     InvertedResidual,
@@ -16,12 +17,13 @@ from edgeflow.nets.specs import (
     ShapeHWC,
 )
 from edgeflow.search.space import Candidate, SearchedCell, Space
+from edgeflow.train.cell_channels import explicit, has_expansion
 
-SEARCHED = (Convolution, DepthwiseSeparable, InvertedResidual, Residual)
+SEARCHED = (Convolution, DepthwiseSeparable, InvertedResidual, Residual, Bottleneck)
 
 _EXPANSIONS = (0.5, 1, 1.5, 2, 3, 4, 6)  # of the input's channels
 _INNER_PARTS = (0.125, 0.25, 0.375, 0.5, 0.75, 1)  # of the output's channels
-_BOTTLENECK_PARTS = (0.125, 0.25, 0.375, 0.5)
+_BOTTLENECK_PARTS = (0.125, 0.25, 0.375, 0.5, 0.75)
 _SIDES = (1, 3, 5)
 
 
@@ -86,14 +88,26 @@ def space(teacher: NetworkSpec, granularity: int, weight_bits: Sequence[int]) ->
 
 def candidates(place: Place, weight_bits: Sequence[int]) -> tuple[Candidate, ...]:
     """The cell itself with the widest weights, then every other operator, width and precision."""
-    drawn = {cells: (family, width) for family, width, cells in reversed([*_all(place)])}
-    first = (place.cell,)
-    ordered = [first, *(cells for cells in reversed(drawn) if cells != first)]
+    drawn: dict[tuple[AnyCell, ...], Drawn] = {}
+    for each in _all(place):
+        drawn.setdefault(_operator(each[2], place.shape), each)
     return tuple(
-        Candidate(family=drawn[cells][0], width=drawn[cells][1], weight_bits=bits, cells=cells)
-        for cells in ordered
+        Candidate(family=family, width=width, weight_bits=bits, cells=cells)
+        for family, width, cells in drawn.values()
         for bits in (weight_bits if cells else weight_bits[:1])
     )
+
+
+def _operator(cells: tuple[AnyCell, ...], shape: ShapeHWC) -> tuple[AnyCell, ...]:
+    """The same for all cells that mean the same layers: what may be left out is stated."""
+    stated = []
+    for cell in cells:
+        full = explicit(cell, shape)
+        if has_expansion(full, shape):
+            full = full.model_copy(update={"expansion": 2})
+        stated.append(full)
+        shape = cell.output_shape(shape)
+    return tuple(stated)
 
 
 def _all(place: Place) -> Iterator[Drawn]:
@@ -102,19 +116,15 @@ def _all(place: Place) -> Iterator[Drawn]:
 
 
 def _original(place: Place) -> Iterator[Drawn]:
+    """The cell as it is, then with fewer channels inside where it has any of its own."""
     cell = place.cell
-    yield "original", getattr(cell, "inner_channels", None) or 0, (cell,)
-
-
-def _original_widths(place: Place) -> Iterator[Drawn]:
-    """A residual or inverted residual cell of a teacher with fewer channels inside."""
-    cell, full = place.cell, 0
-    if isinstance(cell, Residual):
-        full = cell.inner_channels or cell.channels
-    if isinstance(cell, InvertedResidual):
-        full = cell.inner_channels or cell.expansion * place.shape[2]
+    full = getattr(explicit(cell, place.shape), "inner_channels", None) or 0
+    if isinstance(cell, InvertedResidual) and not has_expansion(cell, place.shape):
+        full = 0
+    yield "original", full, (cell,)
     for width in place.widths(_INNER_PARTS, full) if full else ():
-        yield "original", width, (cell.model_copy(update={"inner_channels": width}),)
+        if width < full:
+            yield "original", width, (cell.model_copy(update={"inner_channels": width}),)
 
 
 def _convolution(place: Place) -> Iterator[Drawn]:
@@ -154,6 +164,18 @@ def _residual(place: Place) -> Iterator[Drawn]:
             yield f"residual {_text(kernel)}", width, (cell,)
 
 
+def _bottleneck(place: Place) -> Iterator[Drawn]:
+    for kernel in _spatial(place):
+        for width in place.widths(_BOTTLENECK_PARTS, place.output[2]):
+            cell = Bottleneck(
+                channels=place.output[2],
+                inner_channels=width,
+                kernel=kernel,
+                stride=place.stride,
+            )
+            yield f"bottleneck {_text(kernel)}", width, (cell,)
+
+
 def _two_convolutions(place: Place) -> Iterator[Drawn]:
     """A residual cell without its residual."""
     for kernel in _spatial(place):
@@ -170,11 +192,11 @@ def _identity(place: Place) -> Iterator[Drawn]:
 
 FAMILIES: tuple[Callable[[Place], Iterator[Drawn]], ...] = (
     _original,
-    _original_widths,
     _convolution,
     _depthwise_separable,
     _inverted_residual,
     _residual,
+    _bottleneck,
     _two_convolutions,
     _identity,
 )

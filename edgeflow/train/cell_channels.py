@@ -16,7 +16,10 @@ State = Mapping[str, Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Channels:
-    """Sorted indices of the channels that stay: of a cell's input, inside, of its output."""
+    """Sorted indices of the channels that stay: of a cell's input, inside, of its output.
+
+    The channels inside are those of every layer inside, one by one.
+    """
 
     inputs: Tensor
     inner: Tensor
@@ -92,17 +95,25 @@ def _inverted_residual(state: State, stay: Channels, shape: ShapeHWC) -> dict[st
 
 
 def _residual(state: State, stay: Channels, shape: ShapeHWC) -> dict[str, Tensor]:
-    shortcut: dict[str, Tensor] = {}
-    if "shortcut.weight" in state:
-        shortcut["shortcut.weight"] = state["shortcut.weight"][stay.outputs][:, stay.inputs]
-        shortcut["shortcut.bias"] = state["shortcut.bias"][stay.outputs]
     return {
         "first.weight": state["first.weight"][stay.inner][:, stay.inputs],
         **_norm(state, "first_norm", stay.inner),
         "second.weight": state["second.weight"][stay.outputs][:, stay.inner],
         **_norm(state, "second_norm", stay.outputs),
         **_excite(state),
-        **shortcut,
+        **_shortcut(state, stay),
+    }
+
+
+def _bottleneck(state: State, stay: Channels, shape: ShapeHWC) -> dict[str, Tensor]:
+    return {
+        "reduce.weight": state["reduce.weight"][stay.inner][:, stay.inputs],
+        **_norm(state, "reduce_norm", stay.inner),
+        "middle.weight": state["middle.weight"][stay.inner][:, stay.inner],
+        **_norm(state, "middle_norm", stay.inner),
+        "expand.weight": state["expand.weight"][stay.outputs][:, stay.inner],
+        **_norm(state, "expand_norm", stay.outputs),
+        **_shortcut(state, stay),
     }
 
 
@@ -121,6 +132,7 @@ _CUTS: Mapping[type, Callable[[State, Channels, ShapeHWC], dict[str, Tensor]]] =
     specs.DepthwiseSeparable: _depthwise_separable,
     specs.InvertedResidual: _inverted_residual,
     specs.Residual: _residual,
+    specs.Bottleneck: _bottleneck,
     specs.Dense: _dense,
     specs.Logits: _logits,
 }
@@ -130,6 +142,15 @@ def _norm(state: State, name: str, channels: Tensor) -> dict[str, Tensor]:
     parts = ("weight", "bias", "running_mean", "running_var")
     cut = {f"{name}.{part}": state[f"{name}.{part}"][channels] for part in parts}
     return cut | {f"{name}.num_batches_tracked": state[f"{name}.num_batches_tracked"]}
+
+
+def _shortcut(state: State, stay: Channels) -> dict[str, Tensor]:
+    if "shortcut.weight" not in state:
+        return {}
+    return {
+        "shortcut.weight": state["shortcut.weight"][stay.outputs][:, stay.inputs],
+        "shortcut.bias": state["shortcut.bias"][stay.outputs],
+    }
 
 
 def _excite(state: State) -> dict[str, Tensor]:

@@ -8,8 +8,10 @@ At each place where channels can go without changing anything else, the least im
 out, with their filters, their normalization and what the next cell does with them. What is left is
 a smaller NetworkSpec and its module: fewer bytes and instructions on a microcontroller.
 
-Channels can go inside Residual and InvertedResidual cells (`inner_channels`), and between two cells
-where neither adds its input to its output. Channels that squeeze-and-excitation gates see stay.
+Channels can go inside Residual, InvertedResidual and Bottleneck cells (`inner_channels`), and
+between two cells where neither adds its input to its output. Channels that squeeze-and-excitation
+gates see stay. Inside a Bottleneck each channel goes from both convolutions that have it, and its
+importance is the sum of the two.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from edgeflow.nets.network import NetworkSpec, build
 from edgeflow.nets.specs import (
     AnyCell,
     AveragePool,
+    Bottleneck,
     Convolution,
     Dense,
     DepthwiseSeparable,
@@ -63,14 +66,19 @@ class _Filters:
     norm: str
 
 
-_FILTERS: Mapping[tuple[type, Place], _Filters] = {
-    (Convolution, Place.OUTPUTS): _Filters("conv.weight", "norm"),
-    (DepthwiseSeparable, Place.OUTPUTS): _Filters("pointwise.weight", "pointwise_norm"),
-    (Dense, Place.OUTPUTS): _Filters("linear.weight", "norm"),
-    (Residual, Place.INNER): _Filters("first.weight", "first_norm"),
-    (Residual, Place.OUTPUTS): _Filters("second.weight", "second_norm"),
-    (InvertedResidual, Place.INNER): _Filters("expand.0.weight", "expand.1"),
-    (InvertedResidual, Place.OUTPUTS): _Filters("project.0.weight", "project.1"),
+_FILTERS: Mapping[tuple[type, Place], tuple[_Filters, ...]] = {
+    (Convolution, Place.OUTPUTS): (_Filters("conv.weight", "norm"),),
+    (DepthwiseSeparable, Place.OUTPUTS): (_Filters("pointwise.weight", "pointwise_norm"),),
+    (Dense, Place.OUTPUTS): (_Filters("linear.weight", "norm"),),
+    (Residual, Place.INNER): (_Filters("first.weight", "first_norm"),),
+    (Residual, Place.OUTPUTS): (_Filters("second.weight", "second_norm"),),
+    (InvertedResidual, Place.INNER): (_Filters("expand.0.weight", "expand.1"),),
+    (InvertedResidual, Place.OUTPUTS): (_Filters("project.0.weight", "project.1"),),
+    (Bottleneck, Place.INNER): (
+        _Filters("reduce.weight", "reduce_norm"),
+        _Filters("middle.weight", "middle_norm"),
+    ),
+    (Bottleneck, Place.OUTPUTS): (_Filters("expand.weight", "expand_norm"),),
 }
 _POOLS = (MaxPool, AveragePool, GlobalAveragePool)
 _EPSILON = 1e-5  # of torch's batch normalization
@@ -159,14 +167,20 @@ def _outputs_are_free(spec: NetworkSpec, shapes: tuple[ShapeHWC, ...], index: in
 _IS_FREE = {Place.INNER: _inner_is_free, Place.OUTPUTS: _outputs_are_free}
 
 
-def _importance(state: Mapping[str, Tensor], filters: _Filters) -> Tensor:
-    norms = state[filters.weight].flatten(1).norm(dim=1)
-    scale, variance = state[f"{filters.norm}.weight"], state[f"{filters.norm}.running_var"]
-    return norms * scale.abs() / (variance + _EPSILON).sqrt()
+def _importance(state: Mapping[str, Tensor], filters: tuple[_Filters, ...]) -> Tensor:
+    found = torch.zeros(())
+    for each in filters:
+        norms = state[each.weight].flatten(1).norm(dim=1)
+        scale, variance = state[f"{each.norm}.weight"], state[f"{each.norm}.running_var"]
+        found = found + norms * scale.abs() / (variance + _EPSILON).sqrt()
+    return found
 
 
 def _adds_input(cell: AnyCell, shape: ShapeHWC) -> bool:
-    return isinstance(cell, Residual | InvertedResidual) and cell.output_shape(shape) == shape
+    return (
+        isinstance(cell, Residual | InvertedResidual | Bottleneck)
+        and cell.output_shape(shape) == shape
+    )
 
 
 def _cut(spec: NetworkSpec, kept: Kept) -> NetworkSpec:

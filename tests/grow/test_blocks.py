@@ -10,6 +10,7 @@ from edgeflow.grow.blocks import AdaptedNetwork, ends_of_blocks, in_blocks, wide
 from edgeflow.nets.network import NetworkSpec, build
 from edgeflow.nets.registry import NETWORKS, specify
 from edgeflow.nets.specs import (
+    Bottleneck,
     Convolution,
     Dense,
     DepthwiseSeparable,
@@ -75,12 +76,14 @@ def test_maps_stand_only_before_blocks_that_mix_the_channels_of_their_input() ->
         InvertedResidual(channels=6),  # adds its input
         InvertedResidual(channels=5),
         InvertedResidual(channels=6, expansion=1),  # depthwise first
+        Bottleneck(channels=6, inner_channels=2),  # adds its input
+        Bottleneck(channels=5, inner_channels=2),
         GlobalAveragePool(),
         Dense(units=3),
     )
     network = adapted(spec, 0)
     entered = [network.is_entered(i) for i in range(len(network.blocks))]
-    assert entered == [False, False, False, True, False, True, False, True, True]
+    assert entered == [False, False, False, True, False, True, False, False, True, True, True]
 
 
 def test_a_block_is_a_cell_with_weights_and_the_poolings_behind_it() -> None:
@@ -116,6 +119,10 @@ def test_a_widened_twin_has_as_many_times_the_channels_in_every_block(name: str)
 
 
 def test_inner_channels_widen_too() -> None:
-    cells = (Residual(channels=4, inner_channels=3), InvertedResidual(channels=4, inner_channels=5))
+    cells = (
+        Residual(channels=4, inner_channels=3),
+        InvertedResidual(channels=4, inner_channels=5),
+        Bottleneck(channels=4, inner_channels=2),
+    )
     twin = widened(spec_of(*cells), 2)
-    assert [cell.inner_channels for cell in twin.cells[:2]] == [6, 10]
+    assert [cell.inner_channels for cell in twin.cells[:3]] == [6, 10, 4]

@@ -19,6 +19,7 @@ from edgeflow.nets.layout import network_input
 from edgeflow.nets.network import NetworkSpec, build
 from edgeflow.nets.registry import NETWORKS, specify
 from edgeflow.nets.specs import (
+    Bottleneck,
     Convolution,
     Dense,
     DepthwiseSeparable,
@@ -125,8 +126,17 @@ def test_kernels_and_inner_channels_of_an_insertion_are_the_callers() -> None:
         Convolution(channels=4, kernel=(5, 1)),
         Residual(channels=4, inner_channels=2, squeeze_excite=True),
         InvertedResidual(channels=4, inner_channels=3, expansion=1, squeeze_excite=True),
+        Bottleneck(channels=4, inner_channels=3, kernel=(3, 1)),
     ):
         assert change_of_logits(spec, network, Insertion(1, cell)) < 1e-5
+
+
+def test_cells_that_clip_are_offered_behind_a_bottleneck() -> None:
+    spec = spec_of(Bottleneck(channels=4, inner_channels=2))
+    assert Convolution in {type(insertion.cell) for insertion in insertions(spec)}
+    network = as_if_trained(build(spec, 0), 1, 0.0)
+    for insertion in insertions(spec):
+        assert change_of_logits(spec, network, insertion) < 1e-5
 
 
 def inserted(kind: type) -> tuple[nn.Module, int, Tensor, NetworkSpec]:

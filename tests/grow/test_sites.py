@@ -7,6 +7,7 @@ from edgeflow.grow.sites import Site, Width, sites, widened
 from edgeflow.nets.registry import specify
 from edgeflow.nets.specs import (
     AnyCell,
+    Bottleneck,
     Convolution,
     Dense,
     DepthwiseSeparable,
@@ -39,6 +40,11 @@ def test_a_residual_cell_grows_inside_and_the_stream_that_it_adds_to_does_not() 
 def test_a_residual_cell_that_shrinks_its_input_lets_the_cell_before_grow() -> None:
     down = Residual(channels=4, stride=(2, 2))
     assert listed(CONVOLUTION, down, GlobalAveragePool()) == {(0, "output"), (1, "inner")}
+
+
+def test_a_bottleneck_and_what_it_reads_keep_their_widths() -> None:
+    down = Bottleneck(channels=6, inner_channels=2, stride=(2, 2))
+    assert listed(CONVOLUTION, down, CONVOLUTION) == {(2, "output")}
 
 
 def test_an_input_that_could_meet_the_width_of_a_residual_cell_does_not_grow() -> None:

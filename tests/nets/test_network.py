@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,7 +12,9 @@ from pydantic import ValidationError
 from edgeflow.errors import ModelError
 from edgeflow.nets.network import NetworkSpec, build
 from edgeflow.nets.specs import (
+    AnyCell,
     AveragePool,
+    Bottleneck,
     CellSpec,
     Convolution,
     Dense,
@@ -49,6 +54,9 @@ cells = st.one_of(
         stride=strides,
         squeeze_excite=st.booleans(),
     ),
+    st.builds(
+        Bottleneck, channels=channels, inner_channels=channels, kernel=odd_kernels, stride=strides
+    ),
     st.builds(MaxPool),
     st.builds(AveragePool),
 )
@@ -62,6 +70,8 @@ EVERY_CELL = (
     Residual(channels=12, squeeze_excite=True),
     Residual(channels=12, inner_channels=5),
     Residual(channels=16),
+    Bottleneck(channels=16, inner_channels=4),
+    Bottleneck(channels=24, inner_channels=8, kernel=(5, 3)),
     MaxPool(),
     AveragePool(kernel=(2, 1), stride=(1, 1)),
     GlobalAveragePool(),
@@ -132,6 +142,28 @@ def test_inverted_residual_adds_its_input_only_where_shapes_allow() -> None:
     ):
         spec = NetworkSpec(name="n", input_shape=(8, 8, 4), cells=(cell, Logits(units=2)))
         assert build(spec, 0)[0].adds_input is adds  # type: ignore[index]
+
+
+@pytest.mark.parametrize("kind", [Residual, partial(Bottleneck, inner_channels=2)])
+@pytest.mark.parametrize(
+    ("channels", "stride", "adds"), [(4, (1, 1), True), (5, (1, 1), False), (4, (2, 1), False)]
+)
+def test_a_residual_cell_passes_its_input_on_as_it_is_only_where_shapes_allow(
+    kind: Callable[..., AnyCell], channels: int, stride: tuple[int, int], adds: bool
+) -> None:
+    cell = kind(channels=channels, stride=stride)
+    spec = NetworkSpec(name="n", input_shape=(8, 8, 4), cells=(cell, Logits(units=2)))
+    names = [name for name, _ in build(spec, 0).named_parameters()]
+    assert ("0.shortcut.weight" not in names) is adds
+
+
+def test_a_bottleneck_convolves_over_its_inner_channels_alone() -> None:
+    cell = Bottleneck(channels=16, inner_channels=4, kernel=(5, 3), stride=(2, 1))
+    spec = NetworkSpec(name="n", input_shape=(8, 8, 16), cells=(cell, Logits(units=2)))
+    state = build(spec, 0).state_dict()
+    assert state["0.reduce.weight"].shape == (4, 16, 1, 1)
+    assert state["0.middle.weight"].shape == (4, 4, 5, 3)
+    assert state["0.expand.weight"].shape == (16, 4, 1, 1)
 
 
 @pytest.mark.parametrize(

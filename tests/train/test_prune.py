@@ -17,6 +17,7 @@ from edgeflow.nets.network import NetworkSpec, build
 from edgeflow.nets.registry import NETWORKS, specify
 from edgeflow.nets.specs import (
     AnyCell,
+    Bottleneck,
     Convolution,
     Dense,
     DepthwiseSeparable,
@@ -132,6 +133,8 @@ FIRST = {
     (Residual, Place.OUTPUTS): ("second_norm.weight",),
     (InvertedResidual, Place.INNER): ("expand.1.weight",),
     (InvertedResidual, Place.OUTPUTS): ("project.1.weight",),
+    (Bottleneck, Place.INNER): ("reduce_norm.weight",),
+    (Bottleneck, Place.OUTPUTS): ("expand_norm.weight",),
 }
 NORMS = {
     (Convolution, Place.OUTPUTS): ("norm",),
@@ -141,6 +144,8 @@ NORMS = {
     (Residual, Place.OUTPUTS): ("second_norm", "shortcut"),
     (InvertedResidual, Place.INNER): ("expand.1", "depthwise.1"),
     (InvertedResidual, Place.OUTPUTS): ("project.1",),
+    (Bottleneck, Place.INNER): ("reduce_norm", "middle_norm"),
+    (Bottleneck, Place.OUTPUTS): ("expand_norm", "shortcut"),
 }
 
 sizes = st.integers(1, 6)
@@ -156,6 +161,7 @@ cells = st.one_of(
         inner_channels=st.none() | sizes,
         squeeze_excite=st.booleans(),
     ),
+    st.builds(Bottleneck, channels=sizes, inner_channels=sizes, stride=strides),
     st.just(MaxPool(kernel=(1, 2), stride=(1, 2))),
 )
 
@@ -228,6 +234,27 @@ def test_a_residual_that_adds_its_input_keeps_its_stream() -> None:
     smaller, _ = narrow(spec, sequence(spec), least_important_go(spec, sequence(spec), 0.5))
     assert smaller.cells[0] == Convolution(channels=8)
     assert smaller.cells[1] == Residual(channels=8, inner_channels=4)
+
+
+def test_inside_a_bottleneck_the_channels_go_whose_two_filters_are_least_together() -> None:
+    spec = NetworkSpec(
+        name="test",
+        input_shape=(8, 8, 1),
+        cells=(Bottleneck(channels=8, inner_channels=4), Logits(units=3)),
+    )
+    network = sequence(spec)
+    state = network[0].state_dict()
+    sizes = {"reduce": (9.0, 1.0, 5.0, 2.0), "middle": (1.0, 1.0, 5.0, 9.0)}
+    for name, norms in sizes.items():
+        weight = state[f"{name}.weight"]
+        weight.div_(weight.flatten(1).norm(dim=1).reshape(-1, 1, 1, 1))
+        state[f"{name}_norm.weight"].copy_(torch.tensor(norms))
+    kept = least_important_go(spec, network, 0.5)
+    assert kept[0, Place.INNER].tolist() == [2, 3]
+    smaller, module = narrow(spec, network, kept)
+    assert smaller.cells[0] == Bottleneck(channels=4, inner_channels=2)
+    middle = module.state_dict()["0.middle.weight"]
+    assert torch.equal(middle, state["middle.weight"][[2, 3]][:, [2, 3]])
 
 
 def test_a_cell_never_begins_to_add_its_input() -> None:
