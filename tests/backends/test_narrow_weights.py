@@ -133,7 +133,8 @@ def test_ordinary_networks_take_the_fast_kernels() -> None:
         assert text.count(f".three_pixels = edgeflow_dsp_int{bits}_three_pixels") >= 20
         assert text.count(f"edgeflow_dsp_int{bits}_fully_connected(") >= 10
         assert text.count(f"edgeflow_int{bits}_unpack(") >= 20
-    assert text.count("edgeflow_dsp_depthwise_conv_2d_finer(") >= 5
+    finer = ("edgeflow_dsp_depthwise_conv_2d_finer(", "edgeflow_dsp_depthwise_conv_2d_3x3_finer(")
+    assert sum(text.count(call) for call in finer) >= 5
     for portable in ("edgeflow_int4_pixel", "edgeflow_int2_pixel", "edgeflow_depthwise_conv_2d("):
         assert portable not in text
 

@@ -12,7 +12,6 @@ from edgeflow.backends.firmware import portable_c
 from edgeflow.backends.firmware.c_text import CType, Expression, Value
 from edgeflow.backends.firmware.dsp_c.clamping import narrow_range
 from edgeflow.backends.firmware.dsp_c.scaling import Channels, channels, finer_channels
-from edgeflow.backends.firmware.packing import stored_bits
 from edgeflow.backends.firmware.portable_c.unpacking import filter_bytes, filter_in_memory
 from edgeflow.backends.firmware.rendering import KernelCall, LayerContext, RenderedLayer
 from edgeflow.graph.ir import Conv2D, Graph, Node, OpKind
@@ -26,6 +25,13 @@ _SHIFT_BITS = 5
 # as long for a tap, so that this many more pay.
 _MOST_SPREAD = 8
 _STRIP = ("edgeflow_dsp_strip.c",)
+_PLANES_3X3 = ("edgeflow_dsp_plane_3x3.c", "edgeflow_dsp_plane_3x3.S")
+_PLANES_ANY = (
+    "edgeflow_dsp_plane_any.c",
+    "edgeflow_dsp_plane_neighbours.c",
+    "edgeflow_dsp_plane_neighbours.S",
+)
+_PLANES_FINER = ("edgeflow_dsp_plane_finer.c",)
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,7 @@ class _Plane:
     @property
     def is_3x3(self) -> bool:
         sizes = self.rows.filter, self.columns.filter
-        return sizes == (3, 3) and self.columns.stride <= 2 and not self.finer
+        return sizes == (3, 3) and self.columns.stride <= 2
 
     @property
     def bytes(self) -> int:
@@ -107,9 +113,11 @@ def plane_of(graph: Graph, node: Node) -> _Plane:
 
 
 def _is_finer(graph: Graph, node: Node) -> bool:
-    """Whether narrow weights have channels with scales of 1/2 and more."""
-    narrow = stored_bits(graph.tensors[node.inputs[1]]) < 8
-    return narrow and max(conv_requantization(graph, node).shifts) >= 0
+    """Whether there are channels with scales of 1/2 and more.
+
+    Narrow weights have such, and int8 weights of channels that training hardly uses.
+    """
+    return max(conv_requantization(graph, node).shifts) >= 0
 
 
 def extent(graph: Graph, node: Node) -> tuple[int, int]:
@@ -180,17 +188,10 @@ def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:
         "plane_rows": plane.plane_rows,
         "plane_pitch": plane.pitch,
     }
-    if plane.is_3x3:
-        function = "edgeflow_dsp_depthwise_conv_2d_3x3"
-        sources: tuple[str, ...] = ("edgeflow_dsp_plane_3x3.c", "edgeflow_dsp_plane_3x3.S")
-    else:
-        function = "edgeflow_dsp_depthwise_conv_2d" + ("_finer" if plane.finer else "")
-        sources = (
-            *(("edgeflow_dsp_plane_finer.c",) if plane.finer else ()),
-            "edgeflow_dsp_plane_any.c",
-            "edgeflow_dsp_plane_neighbours.c",
-            "edgeflow_dsp_plane_neighbours.S",
-        )
+    size = "_3x3" if plane.is_3x3 else ""
+    function = f"edgeflow_dsp_depthwise_conv_2d{size}{'_finer' if plane.finer else ''}"
+    planes = _PLANES_3X3 if plane.is_3x3 else _PLANES_ANY
+    sources = (*planes, *_PLANES_FINER) if plane.finer else planes
     call = KernelCall(
         function=function,
         header="edgeflow_dsp_depthwise_conv_2d.h",

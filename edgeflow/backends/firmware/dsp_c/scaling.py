@@ -86,7 +86,7 @@ def channels(graph: Graph, node: Node) -> Channels | None:
 
 
 def finer_channels(graph: Graph, node: Node) -> Channels | None:
-    """The channels of a depthwise layer of narrow weights of which some have scales from 1/2 on.
+    """The channels of a depthwise layer of which some have scales from 1/2 on.
 
     Those have negative multipliers and shifts of `edgeflow_dsp_plane_finer`.
     """

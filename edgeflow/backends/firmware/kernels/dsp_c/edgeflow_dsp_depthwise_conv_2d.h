@@ -42,8 +42,10 @@ void edgeflow_dsp_depthwise_conv_2d_3x3(const edgeflow_dsp_depthwise_conv_2d_lay
 void edgeflow_dsp_depthwise_conv_2d(const edgeflow_dsp_depthwise_conv_2d_layer *layer,
                                     const int8_t *input, int8_t *memory, int8_t *output);
 
-/* As the latter; some channels have scales of 1/2 and more, which a negative multiplier marks: see
+/* The same; some channels have scales of 1/2 and more, which a negative multiplier marks: see
  * edgeflow_dsp_plane_finer for their shifts. */
+void edgeflow_dsp_depthwise_conv_2d_3x3_finer(const edgeflow_dsp_depthwise_conv_2d_layer *layer,
+                                              const int8_t *input, int8_t *memory, int8_t *output);
 void edgeflow_dsp_depthwise_conv_2d_finer(const edgeflow_dsp_depthwise_conv_2d_layer *layer,
                                           const int8_t *input, int8_t *memory, int8_t *output);
 
