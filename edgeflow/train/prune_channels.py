@@ -129,6 +129,12 @@ def narrow(
     return smaller, module.train(network.training)
 
 
+def most_important(cell: AnyCell, place: Place, state: Mapping[str, Tensor], count: int) -> Tensor:
+    """The `count` channels at a place of a cell that matter most, sorted; `state` is the cell's."""
+    importance = _importance(state, _FILTERS[type(cell), place])
+    return importance.topk(count).indices.sort().values
+
+
 def places(spec: NetworkSpec) -> list[tuple[int, Place]]:
     """Cells and places where fewer channels leave every other place as it is, in order."""
     shapes = spec.shapes()
