@@ -225,6 +225,62 @@ def profiles_validate(files: Files, as_json: AsJson = False, debug: Debug = Fals
     return validate_profiles(files, as_json)
 
 
+@profiles.command("diff")
+def profiles_diff(
+    first: Name,
+    second: Name,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> int:
+    """What two profiles say differently."""
+    from edgeflow.cli.profile import run_diff
+
+    return run_diff(first, second, as_json)
+
+
+@app.command(
+    epilog=examples.PROFILE, short_help="Measure what the operators of a search cost on a target."
+)
+def profile(
+    target: Annotated[
+        str, typer.Option(metavar="NAME", help="A target, or the path of a target file.")
+    ],
+    network: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NETWORK",
+            help="The network whose cells are searched: a name, FILE.json, module:attribute. May "
+            "be given several times.",
+        ),
+    ],
+    input_shape: Annotated[
+        str | None,
+        typer.Option("--input", metavar="HxWxC", help="Shape of the input of a named network."),
+    ] = None,
+    outputs: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Outputs of a named network.")
+    ] = None,
+    name: Annotated[str, typer.Option(metavar="NAME", help="The name of the profile.")] = "search",
+    folder: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="Where TARGET/NAME.json is written, or added to."),
+    ] = Path("profiles"),
+    held_out: Annotated[
+        int,
+        typer.Option(metavar="N", min=0, help="Random networks that check the sums of rows."),
+    ] = 100,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> int:
+    """Measure every candidate operator of a search on a target; only what is missing."""
+    from edgeflow.cli.profile import ProfileArguments, run_profile
+
+    arguments = ProfileArguments(
+        target, tuple(network), input_shape, outputs, name, folder, held_out
+    )
+    return run_profile(arguments, as_json)
+
+
 @app.command(short_help="What this machine has of what edgeflow needs.")
 def doctor(as_json: AsJson = False, debug: Debug = False) -> int:
     """What this machine has of what edgeflow needs, and what to do about the rest."""

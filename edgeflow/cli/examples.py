@@ -28,3 +28,14 @@ Exit codes: 0 done, 1 the gate refuses the artifact, 2 usage, 3 input,
 4 a tool is missing, 5 it cannot fit, 6 busy, 7 the device failed, 8 storage,
 9 training diverged, 130 interrupted (the same command goes on).
 """
+PROFILE = """\
+\b
+Examples:
+  edgeflow profile --target cortex-m4 --network mlperf-resnet8 --input 32x32x3 --outputs 10
+  edgeflow profile --target cortex-m7 --network runs/cortex-m4/network.json
+
+\b
+An interrupted run goes on where it was; rows that are there are not measured
+again. A folder of your own is read by builds where EDGEFLOW_PROFILES_PATH
+names it.
+"""

@@ -162,7 +162,7 @@ def _from_python(
 ) -> FloatNetwork:
     from torch import nn
 
-    found = _imported(reference)
+    found = imported(reference)
     given = isinstance(found, nn.Module)
     module = found if given else _called(reference, found, input_shape_hwc, outputs)
     if not isinstance(module, nn.Module):
@@ -188,7 +188,11 @@ def _check_initialized(reference: str, module: nn.Module) -> None:
             )
 
 
-def _imported(reference: str) -> Any:
+def imported(reference: str) -> Any:
+    """The attribute that `package.module:attribute` names; runs the module's code.
+
+    Raises ModelError where there is none or its code fails.
+    """
     name, _, attributes = reference.partition(":")
     parts = attributes.split(".")
     if not all(part.isidentifier() for part in (*name.split("."), *parts)):

@@ -115,16 +115,21 @@ def _largest_step_bytes(graph: Graph) -> int:
 
 
 def _count(spec: NetworkSpec, deployment: Deployment) -> DeviceCost | None:
+    from edgeflow.lower.untrained import untrained_graph
+
+    return count_graph(untrained_graph(spec, deployment.weight_bits), deployment)
+
+
+def count_graph(graph: Graph, deployment: Deployment) -> DeviceCost | None:
+    """What a build of `graph` takes of the device, by one inference; None where it does not fit."""
     from edgeflow.backends.firmware.choice import choose_segments
     from edgeflow.backends.firmware.codegen import generate
     from edgeflow.backends.firmware.toolchain import build_image
     from edgeflow.devices.device import RunLimits
     from edgeflow.devices.registry import device_for
-    from edgeflow.lower.untrained import untrained_graph
     from edgeflow.pipeline.steps.generate import arena_limit_bytes
 
     target, kernel_set = deployment.target, deployment.target.firmware.kernel_set
-    graph = untrained_graph(spec, deployment.weight_bits)
     limit = arena_limit_bytes(target, deployment.ram_budget_bytes)
     segments = choose_segments(graph, kernel_set, deployment.row_by_row, limit)
     try:

@@ -16,6 +16,21 @@ class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Additivity(_Value):
+    """How far sums of rows are from whole networks that gave no row.
+
+    Errors are relative, of the absolute difference; `share_within_2_percent` is that of the
+    `networks`, which were drawn from a space of networks with `seed`.
+    """
+
+    networks: int = Field(ge=1)
+    seed: int = Field(ge=0)
+    median_error: float = Field(ge=0)
+    p95_error: float = Field(ge=0)
+    largest_error: float = Field(ge=0)
+    share_within_2_percent: float = Field(ge=0, le=1)
+
+
 class Header(_Value):
     """Where, with what and how the rows were obtained; `unit` is the unit of the rows' cost."""
 
@@ -31,6 +46,7 @@ class Header(_Value):
     kind: FigureKind
     unit: Unit
     command: str = Field(min_length=1)
+    additivity: Additivity | None = None
 
 
 class Row(_Value):

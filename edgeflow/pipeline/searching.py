@@ -1,0 +1,154 @@
+"""The choice of a search: solved by estimates, counted on the device, solved anew if they err."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeflow.errors import InfeasibleError
+from edgeflow.grow.cost import DeviceCost, Limits
+from edgeflow.progress import Progress, ProgressEvent
+from edgeflow.search.costs import CandidateCosts
+from edgeflow.search.formulate import formulate
+from edgeflow.search.problem import Solution
+from edgeflow.search.program import solve_diverse
+from edgeflow.search.space import Choice, Space
+
+STAGE = "search"
+_ROUNDS = 6
+_USED_ENOUGH = 0.99  # of a limit: a build that takes less shows that the estimate was too high
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What is searched: a space with scores and costs, within limits; `solutions` are looked at.
+
+    `loss(choice)` measures the loss of the assembled network, `count(choice)` what its build takes
+    of the device (None where it does not fit).
+    """
+
+    space: Space
+    scores: Sequence[NDArray[np.float64]]
+    costs: CandidateCosts
+    limits: Limits
+    solutions: int
+    overlap: float
+    loss: Callable[[Choice], float]
+    count: Callable[[Choice], DeviceCost | None]
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A solution of the program, the loss of its network, and what the network takes."""
+
+    solution: Solution
+    loss: float
+    predicted: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The solutions of the last round, best loss first, and what the best one really takes.
+
+    `limits` are those that the program was given, corrected by what builds took.
+    """
+
+    looked: tuple[Looked, ...]
+    counted: DeviceCost
+    limits: Limits
+    rounds: int
+
+    @property
+    def choice(self) -> Choice:
+        """The candidates of the best."""
+        return self.looked[0].solution.choice
+
+
+def search(question: Question, progress: Progress) -> Answer:
+    """The best of several diverse solutions whose build keeps the limits.
+
+    Estimates of layers leave out what a build does as a whole (row by row execution, shared
+    kernels). So the limits of the program are corrected by what the best solution's build takes,
+    until it keeps the limits and uses them. Raises NoChoiceError (InfeasibleError) where no choice
+    keeps them.
+    """
+    limits, kept = question.limits, None
+    for number in range(1, _ROUNDS + 1):
+        looked = _look(question, limits)
+        best = looked[0]
+        counted = question.count(best.solution.choice)
+        _tell(progress, number, best, counted)
+        if counted is None:
+            raise InfeasibleError(
+                "the network that was found does not fit the target's memory",
+                hint="give --budget flash= or --budget ram= below what the target has",
+            )
+        is_better = kept is None or best.loss < kept.looked[0].loss
+        if question.limits.allow(counted) and is_better:
+            kept = Answer(looked, counted, limits, number)
+        corrected = _corrected(question.limits, limits, best.predicted, counted)
+        if corrected == limits or (kept is not None and number > 2):
+            break
+        limits = corrected
+    if kept is None:
+        raise InfeasibleError(
+            f"no build of {_ROUNDS} keeps the limits, though the estimates do",
+            hint="relax the budget by a few percent",
+        )
+    return kept
+
+
+def _look(question: Question, limits: Limits) -> tuple[Looked, ...]:
+    problem = formulate(question.space, question.scores, question.costs, limits)
+    found = solve_diverse(problem, question.solutions, overlap=question.overlap)
+    looked = [
+        Looked(solution, question.loss(solution.choice), predicted(question.costs, solution.choice))
+        for solution in found
+    ]
+    return tuple(sorted(looked, key=lambda each: each.loss))
+
+
+def predicted(costs: CandidateCosts, choice: Choice) -> dict[str, float]:
+    """Instructions, flash_bytes and ram_bytes of a choice, by the estimates."""
+
+    def taken(rows: Sequence[NDArray[np.float64]]) -> list[float]:
+        return [float(own[index]) for own, index in zip(rows, choice, strict=True)]
+
+    return {
+        "instructions": costs.fixed_instructions + sum(taken(costs.instructions)),
+        "flash_bytes": costs.fixed_flash_bytes + sum(taken(costs.flash_bytes)),
+        "ram_bytes": max([costs.fixed_ram_bytes, *taken(costs.ram_bytes)]),
+    }
+
+
+def _corrected(
+    asked: Limits, given: Limits, told: Mapping[str, float], counted: DeviceCost
+) -> Limits:
+    """Limits under which an equal error of the estimates would lead to what was asked for."""
+    values = {}
+    for name in ("instructions", "flash_bytes", "ram_bytes"):
+        most, now = getattr(asked, name), getattr(given, name)
+        values[name] = now
+        if most is None:
+            continue
+        taken = getattr(counted, name)
+        is_unused = taken < _USED_ENOUGH * most and told[name] > _USED_ENOUGH * now
+        if taken > most or is_unused:
+            # A little below, so that the next build does not exceed the limit by a few bytes.
+            values[name] = int(most - (taken - told[name]) - 0.001 * most)
+    return Limits(**values)
+
+
+def _tell(progress: Progress, number: int, best: Looked, counted: DeviceCost | None) -> None:
+    taken = "does not fit" if counted is None else f"{counted.instructions:,} instructions"
+    told = best.predicted["instructions"]
+    progress(
+        ProgressEvent(
+            STAGE,
+            f"round {number}: loss {best.loss:.4f}, {taken} counted ({told:,.0f} estimated), "
+            f"{best.solution.status}, gap {best.solution.gap:.2%}",
+        )
+    )
