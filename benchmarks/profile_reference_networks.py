@@ -23,8 +23,8 @@ from edgeflow.pipeline.profiling import (
     rows,
     run_layers,
     runtime,
-    weight_bits,
 )
+from edgeflow.pipeline.target_bits import weight_bits
 from edgeflow.profiles.schema import SCHEMA_VERSION, Header, Profile
 from edgeflow.targets import registry
 from edgeflow.targets.schema import Target

@@ -10,7 +10,7 @@ import pytest
 
 import edgeflow
 from edgeflow.pipeline.stage import Stage, source_files
-from edgeflow.pipeline.stages import GROW, INTEGER_STAGES, STAGES
+from edgeflow.pipeline.stages import GROW, INTEGER_STAGES, SEARCHED_STAGES, STAGES
 
 PACKAGE = Path(edgeflow.__file__).parent
 
@@ -102,7 +102,11 @@ def reached(stage: Stage) -> set[str]:
 
 @pytest.mark.parametrize(
     "stage",
-    [*{s.name: s for s in (*STAGES, *INTEGER_STAGES)}.values(), GROW],
+    [
+        *{s.name: s for s in (*STAGES, *INTEGER_STAGES)}.values(),
+        GROW,
+        *SEARCHED_STAGES[2:7],
+    ],
     ids=lambda s: s.run.__module__.rpartition(".")[2],
 )
 def test_everything_that_a_stage_can_run_belongs_to_its_key(stage: Stage) -> None:

@@ -16,6 +16,7 @@ from edgeflow.nets.specs import (
 
 CLASSES = 10
 CIFAR10_SHAPE: ShapeHWC = (32, 32, 3)
+SPOKEN_SHAPE: ShapeHWC = (49, 10, 1)
 
 
 def reference() -> NetworkSpec:
@@ -49,6 +50,11 @@ def spoken_teacher(shape: ShapeHWC) -> NetworkSpec:
         Logits(units=CLASSES),
     )
     return NetworkSpec(name="spoken-teacher", input_shape=shape, cells=cells)
+
+
+def spoken_digits_teacher() -> NetworkSpec:
+    """The same for the spoken digits' MFCC."""
+    return spoken_teacher(SPOKEN_SHAPE)
 
 
 def _mobile(name: str, plan: tuple[tuple[int, int], ...], *, expansion: int) -> NetworkSpec:

@@ -57,11 +57,11 @@ def _root(
 @app.command(epilog=examples.BUILD, short_help="Build a verified artifact for a target.")
 def build(
     target: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             metavar="NAME",
             help="A target (`edgeflow targets list`), or the path of a target file (default: "
-            "cortex-m4).",
+            "cortex-m4). May be given several times: what they share is made once.",
         ),
     ] = None,
     data: Annotated[
@@ -106,6 +106,13 @@ def build(
             help="Grow a tiny network until it reaches the budget's accuracy, or no more fits.",
         ),
     ] = False,
+    search: Annotated[
+        bool,
+        typer.Option(
+            "--search",
+            help="Choose operator, width and weight bits of every cell within the budget.",
+        ),
+    ] = False,
     seed: Annotated[
         int | None,
         typer.Option(metavar="N", help="Seed of split, network and training (default: 0)."),
@@ -143,7 +150,16 @@ def build(
 
     chosen = EngineRequest(engine, tflm_path, cmsis_nn_path, tuple(tflm_include or ()))
     request = BuildRequest(
-        target, data, model, config, run_dir, tuple(budget or ()), seed, chosen, grow
+        tuple(target or ()),
+        data,
+        model,
+        config,
+        run_dir,
+        tuple(budget or ()),
+        seed,
+        chosen,
+        grow,
+        search,
     )
     return show_plan(request, as_json) if dry_run else run_build(request, as_json)
 

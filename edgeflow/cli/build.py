@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from edgeflow.cli.outcome import answer_stream, error_document, print_document, tell_error
 from edgeflow.cli.progress import drawn_progress
 from edgeflow.cli.tables import print_rows, summary_document, summary_rows
-from edgeflow.errors import ExitCode
+from edgeflow.errors import ConfigError, ExitCode, VerdictError
 
 if TYPE_CHECKING:
     from edgeflow.bundle.summary import Summary
@@ -29,9 +30,9 @@ class EngineRequest:
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """The options as given; None where an option was left out."""
+    """The options as given; None (no targets) where an option was left out."""
 
-    target: str | None
+    targets: tuple[str, ...]
     data: str | None
     model: str | None
     config: Path | None
@@ -40,28 +41,34 @@ class BuildRequest:
     seed: int | None
     engine: EngineRequest = EngineRequest()
     grow: bool = False
+    search: bool = False
 
 
 def run_build(request: BuildRequest, as_json: bool) -> int:
-    """Build and show what came out; a negative verdict is exit code 1."""
-    from edgeflow.pipeline.build import run_plan
+    """Build and show what came out; a negative verdict is exit code 1.
+
+    With several targets the first exit code that is not 0 is the command's.
+    """
+    from edgeflow.pipeline.build import run_plans
     from edgeflow.pipeline.plan import make_plan
 
-    config = _resolve(request)
-    plan = make_plan(config)
-    run_dir = _run_dir(request, plan.target.name)
+    plans = [make_plan(config) for config in _resolve(request)]
+    run_dirs = _run_dirs(request, [plan.target.name for plan in plans])
+    documents: list[dict[str, Any]] = []
+    refusals: list[VerdictError] = []
     with drawn_progress() as progress:
-        result = run_plan(plan, run_dir, progress)
-    summary = _read_summary(result)
+        for result in run_plans(plans, run_dirs, progress):
+            summary = _read_summary(result)
+            documents.append(_document(result, summary))
+            if not as_json:
+                _print_result(result, summary)
+            if result.refusal is not None:
+                refusals.append(result.refusal)
     if as_json:
-        print_document(_document(result, summary))
-    else:
-        _print_result(result, summary)
-    if result.refusal is None:
-        return int(ExitCode.OK)
-    refusal = result.refusal
-    tell_error(refusal.exit_code, refusal.message, refusal.hint, as_json=False)
-    return int(refusal.exit_code)
+        print_document(documents[0] if len(documents) == 1 else {"builds": documents})
+    for refusal in refusals:
+        tell_error(refusal.exit_code, refusal.message, refusal.hint, as_json=False)
+    return int(refusals[0].exit_code if refusals else ExitCode.OK)
 
 
 def show_plan(request: BuildRequest, as_json: bool) -> int:
@@ -69,14 +76,15 @@ def show_plan(request: BuildRequest, as_json: bool) -> int:
     from edgeflow.pipeline.build import preview
     from edgeflow.pipeline.plan import make_plan
 
-    plan = make_plan(_resolve(request))
-    run_dir = _run_dir(request, plan.target.name)
-    stages = preview(plan, run_dir)
-    if as_json:
+    plans = [make_plan(config) for config in _resolve(request)]
+    run_dirs = _run_dirs(request, [plan.target.name for plan in plans])
+    documents: list[dict[str, Any]] = []
+    for plan, run_dir in zip(plans, run_dirs, strict=True):
+        stages = preview(plan, run_dir)
         rows = [
             {"stage": s.stage, "key": s.key, "cached": s.cached, "reason": s.reason} for s in stages
         ]
-        print_document(
+        documents.append(
             {
                 "dry_run": True,
                 "run_dir": str(run_dir),
@@ -84,19 +92,21 @@ def show_plan(request: BuildRequest, as_json: bool) -> int:
                 "stages": rows,
             }
         )
-    else:
-        with answer_stream() as stream:
-            print(f"run directory {run_dir}", file=stream)
-        print_rows([(s.stage, "cached" if s.cached else "run", s.reason) for s in stages])
+        if not as_json:
+            with answer_stream() as stream:
+                print(f"run directory {run_dir}", file=stream)
+            print_rows([(s.stage, "cached" if s.cached else "run", s.reason) for s in stages])
+    if as_json:
+        print_document(documents[0] if len(documents) == 1 else {"builds": documents})
     return int(ExitCode.OK)
 
 
-def _resolve(request: BuildRequest) -> Config:
+def _resolve(request: BuildRequest) -> list[Config]:
+    """One configuration for each target."""
     from edgeflow.pipeline.budgets import parse_budgets
     from edgeflow.pipeline.config import CONFIG_FILE, resolve
 
     given = {
-        "target": request.target,
         "model": request.model,
         "seed": request.seed,
         "engine": request.engine.name,
@@ -109,15 +119,29 @@ def _resolve(request: BuildRequest) -> Config:
         "data": {} if request.data is None else {"source": request.data},
         "budget": parse_budgets(request.budgets),
         "grow": {"enabled": True} if request.grow else {},
+        "search": {"enabled": True} if request.search else {},
     }
     path = request.config
     if path is None and Path(CONFIG_FILE).is_file():
         path = Path(CONFIG_FILE)
-    return resolve(path, {name: values for name, values in overrides.items() if values})
+    configs = []
+    for target in request.targets or (None,):
+        chosen = {} if target is None else {"target": target}
+        sections = {**overrides, "build": {**overrides["build"], **chosen}}
+        configs.append(resolve(path, {name: values for name, values in sections.items() if values}))
+    return configs
 
 
-def _run_dir(request: BuildRequest, target: str) -> Path:
-    return request.run_dir if request.run_dir is not None else Path("runs") / target
+def _run_dirs(request: BuildRequest, targets: Sequence[str]) -> list[Path]:
+    """One for each target: below --run-dir if there are several."""
+    if len(set(targets)) < len(targets):
+        raise ConfigError(
+            f"a target is named twice: {', '.join(targets)}", hint="name every target once"
+        )
+    if request.run_dir is not None and len(targets) == 1:
+        return [request.run_dir]
+    parent = Path("runs") if request.run_dir is None else request.run_dir
+    return [parent / target for target in targets]
 
 
 def _read_summary(result: BuildResult) -> Summary:

@@ -37,9 +37,9 @@ class ProfileArguments:
 def run_profile(arguments: ProfileArguments, as_json: bool) -> int:
     """Measure every candidate around the networks, add what the profile lacks, and show it."""
     from edgeflow.nets.spec_source import load_spec
-    from edgeflow.pipeline.profiling import weight_bits
     from edgeflow.pipeline.space_profile import ProfileRequest, profile_space
     from edgeflow.pipeline.storage import write_file
+    from edgeflow.pipeline.target_bits import weight_bits
     from edgeflow.profiles import registry
     from edgeflow.search.candidates import space
     from edgeflow.targets import registry as targets

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,8 +69,21 @@ def build(config: Config, run_dir: Path, progress: Progress = silent) -> BuildRe
     return run_plan(make_plan(config), run_dir, progress)
 
 
-def run_plan(plan: Plan, run_dir: Path, progress: Progress = silent) -> BuildResult:
-    """Run the stages of a plan. Nothing is written before the lock is held."""
+def run_plans(
+    plans: Sequence[Plan], run_dirs: Sequence[Path], progress: Progress = silent
+) -> Iterator[BuildResult]:
+    """Run plans one after another; stages that two have alike run once. Errors as `run_plan`."""
+    for number, (plan, run_dir) in enumerate(zip(plans, run_dirs, strict=True)):
+        yield run_plan(plan, run_dir, progress, run_dirs[:number])
+
+
+def run_plan(
+    plan: Plan, run_dir: Path, progress: Progress = silent, others: Sequence[Path] = ()
+) -> BuildResult:
+    """Run the stages of a plan. Nothing is written before the lock is held.
+
+    What `run_dir` lacks is taken from the run directories `others` where they have it.
+    """
     with storage.storage_errors(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
     with lock.hold(run_dir), storage.storage_errors(run_dir), _events(run_dir, progress) as tell:
@@ -82,6 +95,7 @@ def run_plan(plan: Plan, run_dir: Path, progress: Progress = silent) -> BuildRes
         refusal: VerdictError | None = None
         try:
             for stage in plan.stages:
+                _adopt(stage, plan, run_dir, entries, others)
                 results.append(_run_stage(stage, plan, run_dir, entries, tell))
                 for name in PUBLISHED.get(stage.name, ()):
                     _publish(entries[stage.name].path / name, run_dir)
@@ -120,6 +134,23 @@ def preview(plan: Plan, run_dir: Path) -> tuple[StagePreview, ...]:
                 reason = found.reason
         previews.append(StagePreview(stage.name, key, stage.name in entries, reason))
     return tuple(previews)
+
+
+def _adopt(
+    stage: Stage, plan: Plan, run_dir: Path, entries: Mapping[str, Entry], others: Sequence[Path]
+) -> None:
+    """Take a stage's outputs from another run directory, where this one lacks them."""
+    key = stage_key(stage, plan, {name: entry.key for name, entry in entries.items()})
+    reads = {name: entries[name].digest for name in stage.reads}
+    if not others or not isinstance(
+        store.look_up(run_dir / STAGES, stage.name, key, reads), Absent
+    ):
+        return
+    for other in others:
+        found = store.look_up(other / STAGES, stage.name, key, reads)
+        if isinstance(found, Entry):
+            store.adopt(found, run_dir / STAGES)
+            return
 
 
 def _run_stage(

@@ -20,6 +20,7 @@ from edgeflow.gate.budget import Budget
 from edgeflow.grow.narrow_options import NarrowOptions
 from edgeflow.grow.options import GrowOptions
 from edgeflow.quantize.options import QuantizeOptions
+from edgeflow.search.options import SearchOptions
 from edgeflow.train.distill_options import DistillOptions
 from edgeflow.train.options import TrainOptions
 from edgeflow.train.prune_options import PruneOptions
@@ -89,6 +90,7 @@ class Config(BaseModel):
     narrow: NarrowOptions = NarrowOptions()
     distill: DistillOptions = DistillOptions()
     prune: PruneOptions = PruneOptions()
+    search: SearchOptions = SearchOptions()
     quantize: QuantizeOptions = QuantizeOptions()
     memory: MemoryOptions = MemoryOptions()
     budget: Budget = Budget()
@@ -100,10 +102,25 @@ class Config(BaseModel):
             "[narrow] width > 1": self.narrow.width > 1,
             "[distill] teacher": self.distill.teacher is not None,
             "[train] seeds or learning_rates": self.train.trains_many,
+            "[search] enabled": self.search.enabled,
         }
         ways = [name for name, is_asked in asked.items() if is_asked]
         if len(ways) > 1:
             raise ValueError(f"{' and '.join(ways)}: a build does one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _a_search_has_limits_and_its_own_bits(self) -> Config:
+        if not self.search.enabled:
+            return self
+        budget = self.budget
+        if budget.instructions is budget.flash_bytes is budget.ram_bytes is None:
+            raise ValueError("[search] needs a budget of instructions, flash_bytes or ram_bytes")
+        if self.prune.sparsity > 0:
+            raise ValueError("[search] and [prune] sparsity > 0: a build does one of them")
+        quantize = self.quantize
+        if quantize.layer_weight_bits or quantize.first_and_last_weight_bits is not None:
+            raise ValueError("[search] chooses the bits of layers; leave them out of [quantize]")
         return self
 
     @model_validator(mode="after")

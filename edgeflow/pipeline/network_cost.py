@@ -41,6 +41,15 @@ def profile_digest(target: Target) -> str | None:
     return hashlib.sha256(registry.load(name).model_dump_json().encode()).hexdigest()
 
 
+def profiles_digest(target: Target) -> str:
+    """The sha256 of all profiles that costs on a target come from."""
+    digest = hashlib.sha256()
+    for name in registry.names():
+        if name.startswith(f"{target.name}/"):
+            digest.update(registry.load(name).model_dump_json().encode())
+    return digest.hexdigest()
+
+
 def target_cost_model(target: Target) -> CostModel | None:
     """The model of the target's shipped profile; None where it has none."""
     from edgeflow.profiles.prediction import fit_cost_model

@@ -21,8 +21,9 @@ from edgeflow.pipeline.brought import (
 )
 from edgeflow.pipeline.config import FIRST_GROWN, Config
 from edgeflow.pipeline.engines import engine_compiler, engine_digest
-from edgeflow.pipeline.network_cost import profile_digest
+from edgeflow.pipeline.network_cost import profile_digest, profiles_digest
 from edgeflow.pipeline.stage import Stage
+from edgeflow.pipeline.target_bits import weight_bits
 from edgeflow.pipeline.taught import portable_teacher, teacher_digest, with_taught_and_pruned
 from edgeflow.targets import registry
 from edgeflow.targets.schema import Target
@@ -53,7 +54,12 @@ class Plan:
 def make_plan(config: Config) -> Plan:
     """Resolve every name of the configuration; nothing is written. Raises what cannot be found."""
     from edgeflow.data.sources import task_of
-    from edgeflow.pipeline.stages import GROWN_STAGES, NARROWED_STAGES, STAGES_BY_MODEL
+    from edgeflow.pipeline.stages import (
+        GROWN_STAGES,
+        NARROWED_STAGES,
+        SEARCHED_STAGES,
+        STAGES_BY_MODEL,
+    )
 
     kind = kind_of_model(config.build.model)
     if config.grow.enabled and kind is not ModelKind.REFERENCE:
@@ -66,6 +72,12 @@ def make_plan(config: Config) -> Plan:
             f"[narrow] cannot widen {config.build.model}: only networks of edgeflow have a twin",
             hint="set [narrow] width = 1, or name a network of edgeflow as [build] model",
         )
+    if config.search.enabled and kind is not ModelKind.REFERENCE:
+        raise ConfigError(
+            f"[search] cannot search around {config.build.model}: only networks of edgeflow have "
+            "cells that it knows",
+            hint="name a network of edgeflow as [build] model",
+        )
     content = data_digest(config.data.source)
     task = task_of(config.data)
     require_countable(config.budget, task)
@@ -77,6 +89,8 @@ def make_plan(config: Config) -> Plan:
         stages = GROWN_STAGES
     if config.narrow.width > 1:
         stages = NARROWED_STAGES
+    if config.search.enabled:
+        stages = SEARCHED_STAGES
     stages = with_taught_and_pruned(config, kind, task, stages)
     return Plan(
         config=config,
@@ -216,6 +230,17 @@ OPTIONS: Mapping[str, Callable[[Plan], Any]] = {
         "weight_bits": plan.config.quantize.weight_bits,
         "row_by_row": plan.config.memory.row_by_row.value,
         "profile": profile_digest(plan.target),
+    },
+    "pool": lambda plan: plan.config.search.pool.model_dump(mode="json"),
+    "search": lambda plan: plan.config.search.model_dump(mode="json", exclude={"pool"}),
+    "space": lambda plan: {
+        "granularity": plan.target.simd.channel_granularity,
+        "weight_bits": weight_bits(plan.target),
+    },
+    "search limits": lambda plan: {
+        "budget": plan.config.budget.model_dump(mode="json"),
+        "row_by_row": plan.config.memory.row_by_row.value,
+        "profiles": profiles_digest(plan.target),
     },
     "quantize": _section("quantize"),
     "memory": _section("memory"),

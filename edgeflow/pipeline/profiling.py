@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from edgeflow import __version__
 from edgeflow.devices.device import DeviceRun
-from edgeflow.graph.cost import WEIGHTED_KINDS
 from edgeflow.graph.ir import Graph
 from edgeflow.profiles.schema import Row
 from edgeflow.targets.schema import Target
@@ -97,12 +96,6 @@ def rows(layers: Iterable[LayerRun]) -> Iterable[Row]:
             flash_bytes=max(layer.flash_bytes for layer in found),
             ram_bytes=max(layer.ram_bytes for layer in found),
         )
-
-
-def weight_bits(target: Target) -> tuple[int, ...]:
-    """Widths that every operator with weights of the target runs, the widest first."""
-    widths = [set(o.weight_bits) for o in target.operators if o.kind in WEIGHTED_KINDS]
-    return tuple(sorted(set.intersection(*widths), reverse=True))
 
 
 def runtime(target: Target) -> str:

@@ -19,7 +19,7 @@ from edgeflow.search.space import Choice, Space
 
 STAGE = "search"
 _ROUNDS = 6
-_USED_ENOUGH = 0.99  # of a limit: a build that takes less shows that the estimate was too high
+_MARGIN = 0.001
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,14 +71,18 @@ def search(question: Question, progress: Progress) -> Answer:
     """The best of several diverse solutions whose build keeps the limits.
 
     Estimates of layers leave out what a build does as a whole (row by row execution, shared
-    kernels). So the limits of the program are corrected by what the best solution's build takes,
-    until it keeps the limits and uses them. Raises NoChoiceError (InfeasibleError) where no choice
-    keeps them.
+    kernels), and those without a row may be wrong. So the limits of the program are corrected by
+    what the best solution's build takes, until the program gives a choice again. Raises
+    NoChoiceError (InfeasibleError) where no choice keeps them.
     """
     limits, kept = question.limits, None
+    seen: set[Choice] = set()
     for number in range(1, _ROUNDS + 1):
         looked = _look(question, limits)
         best = looked[0]
+        if best.solution.choice in seen:
+            break
+        seen.add(best.solution.choice)
         counted = question.count(best.solution.choice)
         _tell(progress, number, best, counted)
         if counted is None:
@@ -89,10 +93,7 @@ def search(question: Question, progress: Progress) -> Answer:
         is_better = kept is None or best.loss < kept.looked[0].loss
         if question.limits.allow(counted) and is_better:
             kept = Answer(looked, counted, limits, number)
-        corrected = _corrected(question.limits, limits, best.predicted, counted)
-        if corrected == limits or (kept is not None and number > 2):
-            break
-        limits = corrected
+        limits = _corrected(question.limits, best.predicted, counted)
     if kept is None:
         raise InfeasibleError(
             f"no build of {_ROUNDS} keeps the limits, though the estimates do",
@@ -124,21 +125,19 @@ def predicted(costs: CandidateCosts, choice: Choice) -> dict[str, float]:
     }
 
 
-def _corrected(
-    asked: Limits, given: Limits, told: Mapping[str, float], counted: DeviceCost
-) -> Limits:
-    """Limits under which an equal error of the estimates would lead to what was asked for."""
-    values = {}
+def _corrected(asked: Limits, told: Mapping[str, float], counted: DeviceCost) -> Limits:
+    """Limits under which an equal error of the estimates would lead to what was asked for.
+
+    Where a build took too much, a little less: the next one shall not exceed it by a few bytes.
+    """
+    values: dict[str, int | None] = {}
     for name in ("instructions", "flash_bytes", "ram_bytes"):
-        most, now = getattr(asked, name), getattr(given, name)
-        values[name] = now
-        if most is None:
-            continue
-        taken = getattr(counted, name)
-        is_unused = taken < _USED_ENOUGH * most and told[name] > _USED_ENOUGH * now
-        if taken > most or is_unused:
-            # A little below, so that the next build does not exceed the limit by a few bytes.
-            values[name] = int(most - (taken - told[name]) - 0.001 * most)
+        most = getattr(asked, name)
+        if most is not None:
+            taken = getattr(counted, name)
+            margin = _MARGIN * most if taken > most else 0.0
+            most = int(most + told[name] - taken - margin)
+        values[name] = most
     return Limits(**values)
 
 

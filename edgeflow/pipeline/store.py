@@ -93,6 +93,30 @@ def look_up(stages: Path, stage: str, key: str, reads: Mapping[str, str]) -> Loo
     return Entry(stage, key, path, _digest(manifest["files"]))
 
 
+def adopt(found: Entry, stages: Path) -> Entry:
+    """The same entry below `stages` too, whole, its files linked where the disk allows it."""
+    partial = make_partial_folder(stages)
+    try:
+        shutil.copytree(found.path, partial, copy_function=_link_or_copy, dirs_exist_ok=True)
+        partial.chmod(0o755)
+        sync_tree(partial)
+        final = entry_path(stages, found.stage, found.key)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        partial.rename(final)
+        sync_folder(final.parent)
+    except BaseException:
+        remove_folder(partial)
+        raise
+    return Entry(found.stage, found.key, final, found.digest)
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 def produce(
     stages: Path,
     stage: str,

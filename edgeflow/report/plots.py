@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from edgeflow.figures import Unit
 WIDTH_INCHES = 9.2
 LABEL_INCHES = 0.065  # a digit of the labels inside the arena's rectangles
 LEAST_ROOM = 0.02  # above and below scores, of the largest: equal ones look equal
+SEARCHED = "search"  # rows of the front that are solutions of the integer program
 ACCENT = "#0b6e99"
 SECOND = "#d9730d"
 MUTED = "#9aa4ad"
@@ -231,6 +233,35 @@ def growth_plot(summary: Summary) -> str:
     right.set_ylim(bottom=0)
     right.tick_params(labelsize=8)
     right.spines[["top"]].set_visible(False)
+    return _svg(figure)
+
+
+def front_plot(summary: Summary) -> str:
+    """Loss before fine-tuning over instructions: the search's front, and what needs no search."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    assert summary.search is not None
+    figure, (axes,) = _figure(WIDTH_INCHES, 3.6)
+    front = [row for row in summary.search.front if row.name == SEARCHED]
+    others = [row for row in summary.search.front if row.name != SEARCHED]
+    axes.plot(
+        [row.instructions for row in front],
+        [row.loss for row in front],
+        marker="o",
+        color=ACCENT,
+        label="search, one point for each budget",
+    )
+    for row, color in zip(others, itertools.cycle(PALETTE[1:]), strict=False):
+        axes.plot(row.instructions, row.loss, linestyle="", marker="s", color=color, label=row.name)
+    limit = summary.search.counted["instructions"]
+    axes.axvline(limit, color=MUTED, linewidth=1, linestyle="--", label="the chosen network")
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel("instructions for an inference")
+    axes.set_ylabel("loss before fine-tuning")
+    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0))
     return _svg(figure)
 
 

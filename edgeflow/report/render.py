@@ -26,6 +26,7 @@ def render(summary: Summary) -> str:
         "arena": plots.arena_plot(summary) if summary.arena_peak is not None else "",
         "regions": plots.region_plot(summary),
         "growth": plots.growth_plot(summary) if summary.growth else "",
+        "search": plots.front_plot(summary) if summary.search and summary.search.front else "",
         "training": plots.training_plot(summary) if summary.epochs else "",
     }
     kinds = Counter(row.kind.value for row in summary.figures)

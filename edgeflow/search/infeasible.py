@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,7 @@ from edgeflow.search.problem import Limit, Problem, Solution
 
 _SECONDS = 5.0  # for each of the programs that say what a limit can reach
 _CELLS = 3
+_COUNTED = 1000  # from here on a fraction of an instruction or byte tells nothing
 
 
 @dataclass(frozen=True)
@@ -140,4 +142,6 @@ def _raise(values: Sequence[tuple[Reach, float | None]], word: str) -> str:
 
 def _text(value: float | None) -> str:
     assert value is not None
-    return f"{value:,.0f}" if value == round(value) else f"{value:,.6g}"
+    if abs(value) >= _COUNTED or value == round(value):
+        return f"{math.ceil(value):,}"
+    return f"{value:,.6g}"

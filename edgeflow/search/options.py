@@ -30,3 +30,24 @@ class PoolOptions(BaseModel):
     memory_mib: int = Field(default=512, ge=1, le=1_000_000)
     seed: int = Field(default=0, ge=0, lt=2**63)
     threads: int = Field(default=1, ge=1, le=256)
+
+
+class SearchOptions(BaseModel):
+    """Options of the search: none where `enabled` is false.
+
+    [build] model is the teacher, which [train] trains. Of the integer program's `solutions`, any
+    two with at most `overlap` of their cells alike, the one of the least loss goes on. It is
+    trained for [train] epochs from the pool's weights; the teacher's answers, softened by
+    `temperature`, have the share `soft_weight` of its loss. `pareto_points` budgets of instructions
+    are solved for the report.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = False
+    solutions: int = Field(default=8, ge=1, le=1000)
+    overlap: float = Field(default=0.7, ge=0, le=1)
+    pareto_points: int = Field(default=8, ge=0, le=100)
+    temperature: float = Field(default=4.0, gt=0)
+    soft_weight: float = Field(default=0.7, ge=0, le=1)
+    pool: PoolOptions = PoolOptions()

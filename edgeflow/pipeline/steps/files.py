@@ -19,6 +19,7 @@ QUANTIZED_SCORES = "quantization.json"
 GROWTH = "growth.json"
 NETWORKS = "networks.json"
 PRUNING = "pruning.json"
+SEARCH = "search.json"
 
 
 def write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,23 +17,30 @@ from edgeflow.pipeline.steps.scored import score_document
 from edgeflow.pipeline.steps.teacher import read_teacher
 from edgeflow.pipeline.steps.train import read_network
 
+if TYPE_CHECKING:
+    from torch import nn
+
+    from edgeflow.quantize.options import QuantizeOptions
+
 
 def run(context: StageContext) -> None:
     """Quantize the float network and write its integer graph."""
+    dataset = read_dataset(context.inputs["data"])
+    teacher = read_teacher(context, dataset)
+    quantize_network(context, dataset, context.plan.config.quantize, teacher)
+
+
+def quantize_network(
+    context: StageContext, dataset: Dataset, options: QuantizeOptions, teacher: nn.Module | None
+) -> None:
+    """Quantize what stage train wrote, and write the integer graph and the scores."""
     from edgeflow.exchange import tflite
     from edgeflow.lower.export import lower
     from edgeflow.quantize.flow import quantize
 
-    dataset = read_dataset(context.inputs["data"])
     network = read_network(context, dataset)
     record = EpochRecorder("fine-tuning", context.progress)
-    quantized = quantize(
-        network,
-        dataset,
-        context.plan.config.quantize,
-        record,
-        taught_by=read_teacher(context, dataset),
-    )
+    quantized = quantize(network, dataset, options, record, taught_by=teacher)
     graph = lower(quantized.module, quantized.calibration_inputs, context.plan.model_name)
     (context.output / MODEL).write_bytes(tflite.write(graph))
     write_document(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgeflow.bundle.summary import CheckRow, GrowthRow, NetworkRow, PruningRow
+from edgeflow.bundle.summary import CheckRow, GrowthRow, NetworkRow, PruningRow, SearchRow
 from edgeflow.pipeline.stage import StageContext
-from edgeflow.pipeline.steps.files import GROWTH, NETWORKS, PRUNING, SANITY, read_document
+from edgeflow.pipeline.steps.files import GROWTH, NETWORKS, PRUNING, SANITY, SEARCH, read_document
 
 
 def fields(context: StageContext) -> dict[str, Any]:
-    """The fields of the summary that hold checks, growth, networks chosen from, and pruning."""
+    """The fields of the summary of checks, growth, networks chosen from, pruning and search."""
     sanity, growth, networks, pruning = (
         _document(context, name) for name in (SANITY, GROWTH, NETWORKS, PRUNING)
     )
@@ -31,9 +31,29 @@ def fields(context: StageContext) -> dict[str, Any]:
             )
             for row in networks["networks"]
         )
+    searched = context.inputs["search"] / SEARCH if "search" in context.inputs else None
+    if searched is not None:
+        found["search"] = _search(read_document(searched))
     if pruning is not None:
         found["pruning"] = PruningRow.model_validate(pruning)
     return found
+
+
+def _search(document: dict[str, Any]) -> SearchRow:
+    correlated = document["correlation"] or {"coefficient": None, "networks": 0}
+    counted = dict(document["counted"])
+    kind = counted.pop("kind")
+    kept = ("cells", "score", "bound", "gap", "status", "solutions", "predicted", "costs_kind")
+    counts = ("operators", "operators_predicted", "operators_beyond", "rounds", "front")
+    return SearchRow.model_validate(
+        {
+            **{name: document[name] for name in (*kept, *counts)},
+            "counted": counted,
+            "counted_kind": kind,
+            "correlation": correlated["coefficient"],
+            "correlated_networks": correlated["networks"],
+        }
+    )
 
 
 def _document(context: StageContext, name: str) -> Any:
