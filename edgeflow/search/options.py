@@ -18,7 +18,7 @@ class PoolOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     images: int = Field(default=4096, ge=2, le=10_000_000)
-    score_images: int = Field(default=1024, ge=1, le=10_000_000)
+    score_images: int = Field(default=512, ge=1, le=10_000_000)
     batch_size: int = Field(default=32, ge=2, le=65_536)
     steps: int = Field(default=128, ge=1, le=1_000_000)
     narrower_steps: int = Field(default=48, ge=1, le=1_000_000)

@@ -27,6 +27,7 @@ from edgeflow.train.batches import EVALUATION_BATCH, Source, plain_batch, source
 from edgeflow.train.determinism import deterministic
 
 STAGE = "scores"
+_BATCH = 32  # small enough for the cache: 256 at a time take more than twice as long
 
 
 def score_candidates(
@@ -96,8 +97,8 @@ def _parts(images: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
 def _loss(first: nn.Module, rest: nn.Module, maps: Maps, samples: Source, targets: Tensor) -> float:
     """The mean loss of `rest` behind `first`, over the maps' inputs."""
     total = 0.0
-    for start in range(0, len(maps), EVALUATION_BATCH):
-        part = slice(start, start + EVALUATION_BATCH)
+    for start in range(0, len(maps), _BATCH):
+        part = slice(start, start + _BATCH)
         outputs = rest(first(maps.inputs[part]))
         loss = samples.objective.loss(outputs, targets[part], 0.0)
         total += float(loss) * len(outputs)

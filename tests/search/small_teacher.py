@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from edgeflow.data.dataset import Dataset
@@ -16,6 +18,7 @@ from edgeflow.nets.specs import Convolution, GlobalAveragePool, InvertedResidual
 from edgeflow.search.candidates import space
 from edgeflow.search.options import PoolOptions
 from edgeflow.search.pool import Pool, train_pool
+from edgeflow.search.scores import score_candidates
 from edgeflow.search.space import Space
 from edgeflow.train.fit import fit
 from edgeflow.train.options import TrainOptions
@@ -38,6 +41,13 @@ class Taught:
     teacher: nn.Module
     space: Space
     pool: Pool
+
+
+@cache
+def scores() -> tuple[NDArray[np.float64], ...]:
+    """Those of the pool."""
+    found = taught()
+    return score_candidates(found.space, found.teacher, found.pool, found.dataset, OPTIONS)
 
 
 @cache

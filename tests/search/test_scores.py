@@ -13,15 +13,14 @@ from edgeflow.quantize.trace import trace
 from edgeflow.quantize.weight_bits import bits_by_layer
 from edgeflow.search.assemble import assembled, assembled_on_grids, layer_weight_bits
 from edgeflow.search.correlation import correlation, sums
-from edgeflow.search.scores import network_losses, score_candidates
+from edgeflow.search.scores import network_losses
 from edgeflow.search.space import assembly, original, random_choice
-from tests.search.small_teacher import OPTIONS, taught
+from tests.search.small_teacher import OPTIONS, scores, taught
 
 
-@pytest.fixture(scope="module")
-def scores() -> tuple[np.ndarray, ...]:
-    found = taught()
-    return score_candidates(found.space, found.teacher, found.pool, found.dataset, OPTIONS)
+@pytest.fixture(scope="module", name="scores")
+def _scores() -> tuple[np.ndarray, ...]:
+    return scores()
 
 
 def test_the_original_with_8_bits_costs_hardly_any_loss(scores: tuple[np.ndarray, ...]) -> None:
