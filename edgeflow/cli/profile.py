@@ -37,7 +37,7 @@ class ProfileArguments:
 def run_profile(arguments: ProfileArguments, as_json: bool) -> int:
     """Measure every candidate around the networks, add what the profile lacks, and show it."""
     from edgeflow.nets.spec_source import load_spec
-    from edgeflow.pipeline.space_profile import ProfileRequest, profile_space
+    from edgeflow.pipeline.space_profile import ProfileRequest, profile_spaces
     from edgeflow.pipeline.storage import write_file
     from edgeflow.pipeline.target_bits import weight_bits
     from edgeflow.profiles import registry
@@ -53,20 +53,19 @@ def run_profile(arguments: ProfileArguments, as_json: bool) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, (profile.model_dump_json(indent=1) + "\n").encode())
 
+    specs = [load_spec(reference, shape, arguments.outputs) for reference in arguments.networks]
+    granularity, bits = target.simd.channel_granularity, weight_bits(target)
+    request = ProfileRequest(
+        name=arguments.name,
+        target=target,
+        spaces=tuple(space(spec, granularity, bits) for spec in specs),
+        held_out=arguments.held_out,
+        day=datetime.now(UTC).date(),
+        command=_command(arguments),
+    )
     with drawn_progress() as progress:
-        for reference in arguments.networks:
-            spec = load_spec(reference, shape, arguments.outputs)
-            request = ProfileRequest(
-                name=arguments.name,
-                target=target,
-                space=space(spec, target.simd.channel_granularity, weight_bits(target)),
-                held_out=arguments.held_out,
-                day=datetime.now(UTC).date(),
-                command=_command(arguments),
-            )
-            known = profile_space(request, known, keep, progress)
-    assert known is not None
-    _show(known, path, as_json)
+        found = profile_spaces(request, known, keep, progress)
+    _show(found, path, as_json)
     return int(ExitCode.OK)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgeflow.errors import ProfileFileError
+from edgeflow.errors import DoesNotFitError, ProfileFileError
 from edgeflow.figures import Unit
 from edgeflow.graph import cost
 from edgeflow.graph.ir import Graph, OpKind
@@ -23,7 +23,14 @@ from edgeflow.pipeline.profiling import (
 )
 from edgeflow.profiles.schema import SCHEMA_VERSION, Additivity, Header, Profile, Row
 from edgeflow.progress import Progress, ProgressEvent
-from edgeflow.search.space import Choice, Space, assembly, covering, random_choice
+from edgeflow.search.baselines import smallest_choice
+from edgeflow.search.space import (
+    Choice,
+    Space,
+    assembly,
+    covering,
+    random_choice,
+)
 from edgeflow.targets.schema import Target
 
 if TYPE_CHECKING:
@@ -34,6 +41,7 @@ HELD_OUT_SEED = 1
 _SEED = 0
 _INPUTS = 2
 _WITHIN = 0.02
+_MOST_DRAWN = 10  # random networks for each that is wanted: some do not fit the target
 
 PROTOCOL = (
     "Networks that together hold every candidate of the space, untrained, with grids from random "
@@ -52,7 +60,7 @@ class ProfileRequest:
 
     name: str
     target: Target
-    space: Space
+    spaces: tuple[Space, ...]
     held_out: int
     day: date
     command: str
@@ -100,48 +108,79 @@ class _Measuring:
         return run
 
 
-def profile_space(
+def profile_spaces(
     request: ProfileRequest,
     known: Profile | None,
     keep: Callable[[Profile], None],
     progress: Progress,
 ) -> Profile:
-    """The profile of a space: the rows of `known`, and those that it lacks.
+    """The profile of some spaces: the rows of `known`, and those that it lacks.
 
     `keep` gets the profile after every network that was measured, so that an interrupted run goes
     on from there. Raises ProfileFileError where `known` comes from another device, compiler or
-    runtime.
+    runtime, and DoesNotFitError for a candidate that the target does not hold.
     """
     measuring = _Measuring(request, {} if known is None else {row.key: row for row in known.rows})
     if known is not None:
         _require_the_same(known.header, request)
     header = None if known is None else known.header
-    choices = list(covering(request.space))
-    for done, choice in enumerate(choices, start=1):
-        graph = _graph(request.space, choice)
-        if any(key not in measuring.rows for key in keys(graph)):
-            measuring.measure(graph)
+    choices = [(space, choice) for space in request.spaces for choice in covering(space)]
+    for done, (space, choice) in enumerate(choices, start=1):
+        if _measure(measuring, space, choice):
             keep(measuring.profile(header, None))
         progress(ProgressEvent(STAGE, f"{len(measuring.rows):,} operators", done, len(choices)))
-    checked = additivity(request, measuring, progress) if request.held_out else None
-    found = measuring.profile(header, checked)
+    found = measuring.profile(header, additivity(request, measuring, progress))
     keep(found)
     return found
 
 
-def additivity(request: ProfileRequest, measuring: _Measuring, progress: Progress) -> Additivity:
-    """How far the sums of rows are from random networks of the space, each run whole."""
+def _measure(measuring: _Measuring, space: Space, choice: Choice) -> bool:
+    """Measure what is lacking of a choice's operators; whether anything was.
+
+    Where the network whole does not fit, its cells come one by one, the others as they are at their
+    smallest.
+    """
+    graph = _graph(space, choice)
+    if all(key in measuring.rows for key in keys(graph)):
+        return False
+    try:
+        measuring.measure(graph)
+    except DoesNotFitError:
+        smallest = smallest_choice(space)
+        for number, index in enumerate(choice):
+            alone = _graph(space, (*smallest[:number], index, *smallest[number + 1 :]))
+            if any(key not in measuring.rows for key in keys(alone)):
+                measuring.measure(alone)
+    return True
+
+
+def additivity(
+    request: ProfileRequest, measuring: _Measuring, progress: Progress
+) -> Additivity | None:
+    """How far the sums of rows are from random networks that the target holds, each run whole.
+
+    They come from the spaces in turn. None for `held_out` 0.
+    """
     generator = np.random.default_rng(HELD_OUT_SEED)
-    errors = []
-    for done in range(1, request.held_out + 1):
-        graph = _graph(request.space, random_choice(request.space, generator))
-        run = run_layers(request.target, graph, 1, HELD_OUT_SEED)
+    errors: list[float] = []
+    for drawn in range(_MOST_DRAWN * request.held_out):
+        space = request.spaces[drawn % len(request.spaces)]
+        graph = _graph(space, random_choice(space, generator))
+        try:
+            run = run_layers(request.target, graph, 1, HELD_OUT_SEED)
+        except DoesNotFitError:
+            continue
         measuring.device = run.device
         whole = float(run.device.instructions[0])
         told = sum(measuring.rows[key].median for key in keys(graph))
         errors.append(abs(told - whole) / whole)
         worst = f"the sum of rows is off by at most {max(errors):.2%}"
+        done = len(errors)
         progress(ProgressEvent(STAGE, f"random networks: {worst}", done, request.held_out))
+        if done == request.held_out:
+            break
+    if not errors:
+        return None
     return Additivity(
         networks=len(errors),
         seed=HELD_OUT_SEED,

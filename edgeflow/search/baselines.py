@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from edgeflow.nets.specs import ShapeHWC
 from edgeflow.search.space import Candidate, Choice, Space
 
 ORIGINAL = "original"
@@ -24,6 +25,23 @@ def baselines(space: Space) -> tuple[Baseline, ...]:
     for each in _all(space):
         found.setdefault(each.choice, each)
     return tuple(found.values())
+
+
+def smallest_choice(space: Space) -> Choice:
+    """The candidates of the fewest bits of weights."""
+    shapes = space.teacher.shapes()
+    found = []
+    for cell in space.cells:
+        sizes = [_weight_bits(candidate, shapes[cell.index]) for candidate in cell.candidates]
+        found.append(sizes.index(min(sizes)))
+    return tuple(found)
+
+
+def _weight_bits(candidate: Candidate, shape: ShapeHWC) -> int:
+    from edgeflow.nets.cells import build_cells
+
+    module = build_cells(candidate.cells, shape, 0)
+    return candidate.weight_bits * sum(weights.numel() for weights in module.parameters())
 
 
 def _all(space: Space) -> Iterator[Baseline]:

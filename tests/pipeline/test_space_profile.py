@@ -16,7 +16,7 @@ from edgeflow.nets.specs import Convolution, GlobalAveragePool, InvertedResidual
 from edgeflow.pipeline.network_cost import Deployment, count_graph
 from edgeflow.pipeline.search_costs import TargetProfile, candidate_costs
 from edgeflow.pipeline.searching import predicted
-from edgeflow.pipeline.space_profile import ProfileRequest, profile_space
+from edgeflow.pipeline.space_profile import ProfileRequest, profile_spaces
 from edgeflow.profiles.prediction import fit_cost_model
 from edgeflow.profiles.schema import Profile
 from edgeflow.progress import ProgressEvent, silent
@@ -51,12 +51,14 @@ def _space(count: int) -> Space:
 
 
 def _request(count: int, held_out: int) -> ProfileRequest:
-    return ProfileRequest("search", TARGET, _space(count), held_out, date(2026, 1, 1), "edgeflow")
+    return ProfileRequest(
+        "search", TARGET, (_space(count),), held_out, date(2026, 1, 1), "edgeflow"
+    )
 
 
 @pytest.fixture(scope="module")
 def measured() -> Profile:
-    return profile_space(_request(3, 4), None, lambda profile: None, silent)
+    return profile_spaces(_request(3, 4), None, lambda profile: None, silent)
 
 
 def test_sums_of_rows_are_within_2_percent_of_whole_networks(measured: Profile) -> None:
@@ -68,10 +70,10 @@ def test_sums_of_rows_are_within_2_percent_of_whole_networks(measured: Profile) 
 
 def test_a_second_space_measures_only_what_is_missing(measured: Profile) -> None:
     kept: list[Profile] = []
-    again = profile_space(_request(3, 0), measured, kept.append, silent)
+    again = profile_spaces(_request(3, 0), measured, kept.append, silent)
     assert again.rows == measured.rows
     assert len(kept) == 1  # at the end: no network was run
-    more = profile_space(_request(4, 0), measured, kept.append, silent)
+    more = profile_spaces(_request(4, 0), measured, kept.append, silent)
     assert len(kept) == 3
     assert set(measured.rows) < set(more.rows)
 
@@ -84,16 +86,49 @@ def test_an_interrupted_run_goes_on_from_what_it_kept(measured: Profile) -> None
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        profile_space(_request(3, 0), None, kept.append, stop)
+        profile_spaces(_request(3, 0), None, kept.append, stop)
     assert 0 < len(kept[-1].rows) < len(measured.rows)
-    resumed = profile_space(_request(3, 0), kept[-1], kept.append, silent)
+    resumed = profile_spaces(_request(3, 0), kept[-1], kept.append, silent)
     assert resumed.rows == measured.rows
 
 
 def test_rows_of_another_compiler_are_not_mixed_in(measured: Profile) -> None:
     header = measured.header.model_copy(update={"compiler": "another 1.0"})
     with pytest.raises(ProfileFileError, match="another compiler"):
-        profile_space(_request(3, 0), measured.model_copy(update={"header": header}), print, silent)
+        profile_spaces(
+            _request(3, 0), measured.model_copy(update={"header": header}), print, silent
+        )
+
+
+def test_candidates_of_networks_that_do_not_fit_are_measured_one_by_one() -> None:
+    """A flash that holds one cell of 36 KiB, and not two."""
+    wide = Convolution(channels=64)
+    spec = NetworkSpec(
+        name="wide",
+        input_shape=(4, 4, 64),
+        cells=(wide, wide, GlobalAveragePool(), Logits(units=10)),
+    )
+    around = space(spec, 4, (8,))
+    cells = tuple(
+        cell.model_copy(update={"candidates": (cell.candidates[0], cell.candidates[-1])})
+        for cell in around.cells
+    )
+    regions = tuple(
+        region.model_copy(update={"size_bytes": 15 * 4096}) if region.kind == "flash" else region
+        for region in TARGET.memory
+    )
+    request = ProfileRequest(
+        name="search",
+        target=TARGET.model_copy(update={"memory": regions}),
+        spaces=(around.model_copy(update={"cells": cells}),),
+        held_out=1,
+        day=date(2026, 1, 1),
+        command="edgeflow",
+    )
+    found = profile_spaces(request, None, lambda profile: None, silent)
+    assert sum(row.signature.startswith("CONV_2D") for row in found.rows) == 1
+    assert found.header.additivity is not None
+    assert found.header.additivity.networks == 1
 
 
 def test_costs_of_candidates_are_what_builds_take(measured: Profile) -> None:
