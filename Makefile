@@ -1,6 +1,7 @@
 # Fresh machine, two commands: `make demo` and `make test`.
 PYTHON ?= python3
 VENV ?= .venv
+WORKERS ?= 2
 
 ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts
@@ -16,7 +17,7 @@ demo: $(VENV)/.installed
 	$(BIN)/edgeflow build --target cortex-m4
 
 test: $(VENV)/.installed-test lint
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist loadfile
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check
