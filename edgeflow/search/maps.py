@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from edgeflow.search.folded import BATCH, folded
 from edgeflow.search.options import PoolOptions
 from edgeflow.search.space import Space
-from edgeflow.train.batches import EVALUATION_BATCH, Source, plain_batch
+from edgeflow.train.batches import Source, plain_batch
 
 _FLOAT_BYTES = 4
 _LARGEST_SHARE_OF_SCORES = 4  # a quarter
@@ -64,17 +64,21 @@ def cell_maps(
     teacher: nn.Sequential, index: int, source: Source, images: NDArray[np.int64]
 ) -> Maps:
     """The maps of the teacher's cell `index` for these images."""
-    parts = list(_cell_batches(teacher, index, source, images))
-    x, y = (torch.cat(each) for each in zip(*parts, strict=True))
+    first = folded(teacher[:index])
+    cell = folded(teacher[index])
+    x = y = torch.empty(0)
+    with torch.no_grad():
+        for start in range(0, len(images), BATCH):
+            samples = plain_batch(source, images[start : start + BATCH]).x
+            given = first(samples.contiguous(memory_format=torch.channels_last))
+            made = cell(given)
+            if start == 0:
+                x, y = (_room_for(len(images), each) for each in (given, made))
+            x[start : start + BATCH] = given
+            y[start : start + BATCH] = made
     return Maps(x, y)
 
 
-def _cell_batches(
-    teacher: nn.Sequential, index: int, source: Source, images: NDArray[np.int64]
-) -> Iterator[tuple[Tensor, Tensor]]:
-    teacher.eval()
-    with torch.no_grad():
-        for start in range(0, len(images), EVALUATION_BATCH):
-            x = plain_batch(source, images[start : start + EVALUATION_BATCH]).x
-            x = teacher[:index](x.contiguous(memory_format=torch.channels_last))
-            yield x, teacher[index](x)
+def _room_for(count: int, part: Tensor) -> Tensor:
+    """Written part by part: joining parts at the end would hold all maps twice."""
+    return torch.empty((count, *part.shape[1:]), memory_format=torch.channels_last)

@@ -8,7 +8,8 @@ grids of their bits. Molchanov et al. 2022 (LANA, arXiv 2107.10624), section 3.3
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,16 +19,24 @@ from torch import Tensor, nn
 from edgeflow.data.dataset import Dataset
 from edgeflow.nets.cells import build_cells
 from edgeflow.progress import Progress, ProgressEvent, silent
-from edgeflow.search.maps import Maps, cell_maps, chosen_images
+from edgeflow.search.folded import BATCH, folded
+from edgeflow.search.maps import cell_maps, chosen_images, map_bytes, portions
 from edgeflow.search.options import PoolOptions
-from edgeflow.search.pool import Pool
-from edgeflow.search.space import Space
+from edgeflow.search.pool import Pool, State
+from edgeflow.search.space import SearchedCell, Space
 from edgeflow.search.weight_grids import state_on_grid
 from edgeflow.train.batches import EVALUATION_BATCH, Source, plain_batch, source
 from edgeflow.train.determinism import deterministic
 
 STAGE = "scores"
-_BATCH = 32  # small enough for the cache: 256 at a time take more than twice as long
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    space: Space
+    teacher: nn.Sequential
+    samples: Source
+    options: PoolOptions
 
 
 def score_candidates(
@@ -40,28 +49,40 @@ def score_candidates(
 ) -> tuple[NDArray[np.float64], ...]:
     """For each searched cell the scores [candidates]."""
     assert isinstance(teacher, nn.Sequential)
-    samples = source(dataset, dataset.train)
+    work = _Work(space, teacher, source(dataset, dataset.train), options)
     images = chosen_images(len(dataset.train), options).scored
-    targets = plain_targets(samples, images)
-    shapes, found = space.teacher.shapes(), []
+    found = []
     with deterministic(options.seed, options.threads), torch.no_grad():
         for number, cell in enumerate(space.cells):
-            maps = cell_maps(teacher, cell.index, samples, images)
-            rest = teacher[cell.index + 1 :]
-            before = _loss(
-                nn.Sequential(), rest, Maps(maps.outputs, maps.outputs), samples, targets
-            )
-            losses = []
-            for index, candidate in enumerate(cell.candidates):
-                module = build_cells(candidate.cells, shapes[cell.index], 0)
-                state = state_on_grid(pool.states[number][index], candidate.weight_bits)
-                module.load_state_dict(state)
-                losses.append(_loss(module.eval(), rest, maps, samples, targets))
-            found.append(np.array(losses) - before)
+            totals = _cell_losses(work, cell, pool.states[number], images)
+            found.append((totals[1:] - totals[0]) / len(images))
             progress(
                 ProgressEvent(STAGE, f"scores of cell {cell.index}", number + 1, len(space.cells))
             )
     return tuple(found)
+
+
+def _cell_losses(
+    work: _Work, cell: SearchedCell, states: Sequence[State], images: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Losses over the images [1 + candidates], summed: the teacher's, then with each candidate."""
+    shape = work.space.teacher.shapes()[cell.index]
+    rest = folded(work.teacher[cell.index + 1 :])
+    modules: list[nn.Module] = []
+    for candidate, state in zip(cell.candidates, states, strict=True):
+        own = build_cells(candidate.cells, shape, 0)
+        own.load_state_dict(state_on_grid(state, candidate.weight_bits))
+        modules.append(folded(own))
+    totals = np.zeros(1 + len(modules))
+    memory = work.options.memory_mib * 2**20
+    for part in portions(images, map_bytes(work.space, cell.index), memory):
+        maps = cell_maps(work.teacher, cell.index, work.samples, part)
+        targets = plain_targets(work.samples, part)
+        totals[0] += _loss(rest, maps.outputs, work.samples, targets)
+        for index, module in enumerate(modules, start=1):
+            whole = nn.Sequential(module, rest)
+            totals[index] += _loss(whole, maps.inputs, work.samples, targets)
+    return totals
 
 
 def network_losses(
@@ -72,12 +93,8 @@ def network_losses(
     images = chosen_images(len(dataset.train), options).scored
     x, targets = _inputs(samples, images), plain_targets(samples, images)
     with deterministic(options.seed, options.threads), torch.no_grad():
-        return np.array(
-            [
-                _loss(network.eval(), nn.Sequential(), Maps(x, x), samples, targets)
-                for network in networks
-            ]
-        )
+        losses = [_loss(folded(network), x, samples, targets) for network in networks]
+    return np.array(losses) / len(images)
 
 
 def plain_targets(samples: Source, images: NDArray[np.int64]) -> Tensor:
@@ -94,12 +111,10 @@ def _parts(images: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         yield images[start : start + EVALUATION_BATCH]
 
 
-def _loss(first: nn.Module, rest: nn.Module, maps: Maps, samples: Source, targets: Tensor) -> float:
-    """The mean loss of `rest` behind `first`, over the maps' inputs."""
+def _loss(network: nn.Module, x: Tensor, samples: Source, targets: Tensor) -> float:
+    """The loss, summed over inputs x [N, C, H, W]."""
     total = 0.0
-    for start in range(0, len(maps), _BATCH):
-        part = slice(start, start + _BATCH)
-        outputs = rest(first(maps.inputs[part]))
-        loss = samples.objective.loss(outputs, targets[part], 0.0)
-        total += float(loss) * len(outputs)
-    return total / len(maps)
+    for given, wanted in zip(x.split(BATCH), targets.split(BATCH), strict=True):
+        outputs = network(given)
+        total += float(samples.objective.loss(outputs, wanted, 0.0)) * len(given)
+    return total

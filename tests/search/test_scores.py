@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from edgeflow.data.dataset import prepare
 from edgeflow.nets.layout import network_input
@@ -13,7 +16,8 @@ from edgeflow.quantize.trace import trace
 from edgeflow.quantize.weight_bits import bits_by_layer
 from edgeflow.search.assemble import assembled, assembled_on_grids, layer_weight_bits
 from edgeflow.search.correlation import correlation, sums
-from edgeflow.search.scores import network_losses
+from edgeflow.search.maps import Maps, cell_maps, map_bytes, portions
+from edgeflow.search.scores import network_losses, score_candidates
 from edgeflow.search.space import assembly, original, random_choice
 from tests.search.small_teacher import OPTIONS, scores, taught
 
@@ -97,3 +101,27 @@ def test_sums_of_scores_order_whole_networks(scores: tuple[np.ndarray, ...]) -> 
 def test_a_correlation_wants_three_networks() -> None:
     with pytest.raises(ValueError, match="too few"):
         correlation([1.0, 2.0], [1.0, 2.0])
+
+
+def test_scores_are_the_same_when_few_maps_fit_into_memory(
+    scores: tuple[np.ndarray, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = taught()
+    held: list[int] = []
+    own = found.space.model_copy(update={"cells": found.space.cells[:1]})
+    one = map_bytes(own, 0)
+
+    def counted(*arguments: Any) -> Maps:
+        maps = cell_maps(*arguments)
+        held.append(maps.inputs.nbytes + maps.outputs.nbytes)
+        return maps
+
+    def few(images: NDArray[np.int64], each: int, memory: int) -> tuple[NDArray[np.int64], ...]:
+        return portions(images, each, 50 * one)
+
+    monkeypatch.setattr("edgeflow.search.scores.cell_maps", counted)
+    monkeypatch.setattr("edgeflow.search.scores.portions", few)
+    again = score_candidates(own, found.teacher, found.pool, found.dataset, OPTIONS)
+    assert len(held) > 1
+    assert max(held) <= 50 * one
+    assert np.allclose(again[0], scores[0], atol=1e-5)
