@@ -119,12 +119,17 @@ def _original(place: Place) -> Iterator[Drawn]:
     """The cell as it is, then with fewer channels inside where it has any of its own."""
     cell = place.cell
     full = getattr(explicit(cell, place.shape), "inner_channels", None) or 0
-    if isinstance(cell, InvertedResidual) and not has_expansion(cell, place.shape):
-        full = 0
+    stated = {}
+    if isinstance(cell, InvertedResidual):
+        # An expansion of 1 would leave the first convolution out at the width of the input.
+        stated = {"expansion": max(2, cell.expansion)}
+        if cell.squeeze_excite or not has_expansion(cell, place.shape):
+            full = 0  # the gates belong to all channels inside
     yield "original", full, (cell,)
     for width in place.widths(_INNER_PARTS, full) if full else ():
         if width < full:
-            yield "original", width, (cell.model_copy(update={"inner_channels": width}),)
+            narrower = cell.model_copy(update={"inner_channels": width, **stated})
+            yield "original", width, (narrower,)
 
 
 def _convolution(place: Place) -> Iterator[Drawn]:

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 
 from edgeflow.data.dataset import Dataset
 from edgeflow.nets.cells import build_cells
@@ -19,21 +18,16 @@ from edgeflow.search.cut import cut
 from edgeflow.search.imitate import Imitation, batches, imitation, learn, learnt
 from edgeflow.search.maps import Images, cell_maps, chosen_images, map_bytes, portions
 from edgeflow.search.options import PoolOptions
+from edgeflow.search.pool_file import Pool, State, identity, load, load_cell, save, save_cell
 from edgeflow.search.pool_plan import Lesson, Stage, is_cut, plan
 from edgeflow.search.space import SearchedCell, Space
 from edgeflow.train.batches import Source, source
 from edgeflow.train.determinism import deterministic
 
+__all__ = ["Pool", "State", "load", "save", "train_pool"]
+
 STAGE = "pool"
 _SMALLEST_VARIANCE = 1e-12  # of a cell whose outputs are all alike
-State = Mapping[str, Tensor]
-
-
-@dataclass(frozen=True, eq=False)
-class Pool:
-    """For each searched cell and each of its candidates the state of nn.Sequential of its cells."""
-
-    states: tuple[tuple[State, ...], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,37 +49,29 @@ def train_pool(
 ) -> Pool:
     """Weights for every candidate; `teacher` is a trained network of `space.teacher`.
 
-    Cells that are done lie in the folder `unfinished` and are not learnt again. Bit-identical for
-    equal inputs on one machine. Raises TrainingError where a loss is not finite.
+    Cells that are done lie in the folder `unfinished` and are not learnt again; files there of
+    another training are overwritten. Bit-identical for equal inputs on one machine. Raises
+    TrainingError where a loss is not finite, StorageError where a cell cannot be written.
     """
     assert isinstance(teacher, nn.Sequential)
     images = chosen_images(len(dataset.train), options)
     work = _Work(space, teacher, source(dataset, dataset.train), images, options)
     done: list[tuple[State, ...]] = []
     for number, cell in enumerate(space.cells):
-        path = None if unfinished is None else unfinished / f"cell-{cell.index}.safetensors"
-        if path is None or not path.is_file():
-            found = _cell(work, cell, progress)
-            if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                save_file(_flat((found,)), path)
+        if unfinished is None:
+            done.append(_cell(work, cell, progress))
         else:
-            found = _nested(load_file(path), (cell,))[0]
-        done.append(found)
+            path = unfinished / f"cell-{cell.index}.safetensors"
+            of = identity(space, cell, teacher, dataset, options)
+            found = load_cell(space, cell, path, of)
+            if found is None:
+                found = _cell(work, cell, progress)
+                save_cell(found, path, of)
+            done.append(found)
         progress(
             ProgressEvent(STAGE, f"candidates of cell {cell.index}", number + 1, len(space.cells))
         )
     return Pool(tuple(done))
-
-
-def save(pool: Pool, path: Path) -> None:
-    """Write a pool as safetensors."""
-    save_file(_flat(pool.states), path)
-
-
-def load(space: Space, path: Path) -> Pool:
-    """The pool of that space."""
-    return Pool(_nested(load_file(path), space.cells))
 
 
 def _cell(work: _Work, cell: SearchedCell, progress: Progress) -> tuple[State, ...]:
@@ -146,22 +132,3 @@ def _original(teacher: nn.Sequential, index: int) -> State:
     return {
         f"0.{name}": value.detach().clone() for name, value in teacher[index].state_dict().items()
     }
-
-
-def _flat(cells: tuple[tuple[State, ...], ...]) -> dict[str, Tensor]:
-    return {
-        f"{number}/{index}/{name}": value.contiguous()
-        for number, found in enumerate(cells)
-        for index, state in enumerate(found)
-        for name, value in state.items()
-    }
-
-
-def _nested(
-    flat: Mapping[str, Tensor], cells: tuple[SearchedCell, ...]
-) -> tuple[tuple[State, ...], ...]:
-    found: list[list[dict[str, Tensor]]] = [[{} for _ in cell.candidates] for cell in cells]
-    for key, value in flat.items():
-        number, index, name = key.split("/")
-        found[int(number)][int(index)][name] = value
-    return tuple(tuple(states) for states in found)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from edgeflow.errors import ModelError
 from edgeflow.nets.cells import build_cells
 from edgeflow.nets.specs import Convolution, InvertedResidual
 from edgeflow.search.cut import cut
@@ -16,6 +17,7 @@ from edgeflow.search.imitate import Pace, batches, imitation, learn, learnt
 from edgeflow.search.maps import Maps, cell_maps, chosen_images, map_bytes, portions
 from edgeflow.search.options import PoolOptions
 from edgeflow.search.pool import Pool, load, save, train_pool
+from edgeflow.search.pool_file import identity, load_cell, save_cell
 from edgeflow.search.pool_plan import plan
 from edgeflow.search.space import Space
 from edgeflow.search.weight_grids import on_grid
@@ -102,6 +104,32 @@ def test_a_pool_comes_back_from_its_file(tmp_path: Path) -> None:
     found = taught()
     save(found.pool, tmp_path / "pool.safetensors")
     assert _equal(load(found.space, tmp_path / "pool.safetensors"), found.pool)
+
+
+def test_a_pool_of_another_space_is_no_pool(tmp_path: Path) -> None:
+    found = taught()
+    save(found.pool, tmp_path / "pool.safetensors")
+    with pytest.raises(ModelError, match="not the pool of this search"):
+        load(_first_cell(found.space), tmp_path / "pool.safetensors")
+    (tmp_path / "pool.safetensors").write_bytes(b"damaged")
+    with pytest.raises(ModelError, match="damaged"):
+        load(found.space, tmp_path / "pool.safetensors")
+
+
+def test_a_cell_that_learnt_otherwise_or_is_damaged_learns_anew(tmp_path: Path) -> None:
+    found = taught()
+    space, cell = found.space, found.space.cells[0]
+    of = identity(space, cell, found.teacher, found.dataset, OPTIONS)
+    path = tmp_path / "cell.safetensors"
+    save_cell(found.pool.states[0], path, of)
+    same = load_cell(space, cell, path, of)
+    assert same is not None
+    assert _equal(Pool((same,)), Pool(found.pool.states[:1]))
+    longer = OPTIONS.model_copy(update={"steps": 97})
+    other = identity(space, cell, found.teacher, found.dataset, longer)
+    assert load_cell(space, cell, path, other) is None
+    path.write_bytes(path.read_bytes()[:100])
+    assert load_cell(space, cell, path, of) is None
 
 
 def test_all_candidates_but_the_original_and_the_empty_learn_once() -> None:
