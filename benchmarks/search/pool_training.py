@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import math
 import shlex
 import sys
 import time
@@ -30,11 +31,12 @@ from edgeflow.nets.specs import (
     InvertedResidual,
     ShapeHWC,
 )
-from edgeflow.search.imitate import Pace, imitation, learn
-from edgeflow.train.stack import forward, stack
+from edgeflow.search.imitate import Pace, imitation, learn, learnt
+from edgeflow.train.stack import forward, stack, state_of
 from edgeflow.train.stacked_adamw import no_moments, update
 
 BATCH, STEPS, ROUNDS = 32, 8, 3
+PACE = Pace(STEPS, 1e-3, 1e-4)
 SHAPES: tuple[ShapeHWC, ...] = ((16, 16, 24), (8, 8, 40), (8, 8, 64), (25, 5, 64), (4, 4, 64))
 
 
@@ -48,34 +50,40 @@ def operators(channels: int) -> dict[str, AnyCell]:
     }
 
 
-def one_after_another(module: nn.Module, x: Tensor, y: Tensor, count: int) -> float:
-    """Seconds of a step and candidate as the pool trains."""
-    running = [imitation(copy.deepcopy(module), 8, Pace(STEPS, 1e-3, 1e-4)) for _ in range(count)]
+State = dict[str, Tensor]
+
+
+def one_after_another(
+    modules: Sequence[nn.Module], x: Tensor, y: Tensor
+) -> tuple[float, list[State]]:
+    """Seconds of a step and candidate as the pool trains, and what was learnt."""
+    running = [imitation(copy.deepcopy(each), 8, PACE) for each in modules]
     start = time.process_time()
     for each in running:
         learn(each, iter([(x, y)] * STEPS), 1.0)
-    return (time.process_time() - start) / STEPS / count
+    return (time.process_time() - start) / STEPS / len(modules), [learnt(each) for each in running]
 
 
-def as_one_program(module: nn.Module, x: Tensor, y: Tensor, count: int) -> float:
+def as_one_program(modules: Sequence[nn.Module], x: Tensor, y: Tensor) -> tuple[float, list[State]]:
     """The same for one program of all candidates."""
-    networks = stack([module] * count, torch.device("cpu"))
+    networks = stack(modules, torch.device("cpu"))
     moments = no_moments(networks.values.detach())
-    rates = torch.full((count, 1), 1e-3)
     start = time.process_time()
     for step in range(1, STEPS + 1):
         losses = (forward(networks, x, training=True) - y).square().flatten(1).mean(1)
         (gradient,) = torch.autograd.grad(losses.sum(), networks.values)
+        rate = PACE.learning_rate * (1 + math.cos(math.pi * (step - 1) / STEPS)) / 2
         update(
             networks.values,
             gradient,
             moments,
             step=step,
-            rates=rates,
+            rates=torch.full((len(modules), 1), rate),
             first_decay=0.9,
-            weight_decay=1e-4,
+            weight_decay=PACE.weight_decay,
         )
-    return (time.process_time() - start) / STEPS / count
+    seconds = (time.process_time() - start) / STEPS / len(modules)
+    return seconds, [state_of(networks, index) for index in range(len(modules))]
 
 
 def measured(shape: ShapeHWC, name: str, cell: AnyCell, count: int) -> dict[str, Any]:
@@ -88,7 +96,7 @@ def measured(shape: ShapeHWC, name: str, cell: AnyCell, count: int) -> dict[str,
     with torch.no_grad():
         y = module(x)
     times = [
-        (one_after_another(module, x, y, count), as_one_program(module, x, y, count))
+        (one_after_another([module] * count, x, y)[0], as_one_program([module] * count, x, y)[0])
         for _ in range(ROUNDS)
     ]
     loop, one = min(t for t, _ in times), min(t for _, t in times)
