@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 import edgeflow
+from edgeflow.pipeline.search_stages import SEARCHED_STAGES
 from edgeflow.pipeline.stage import Stage, source_files
-from edgeflow.pipeline.stages import GROW, INTEGER_STAGES, SEARCHED_STAGES, STAGES
+from edgeflow.pipeline.stages import GROW, INTEGER_STAGES, STAGES
 
 PACKAGE = Path(edgeflow.__file__).parent
 

@@ -54,12 +54,8 @@ class Plan:
 def make_plan(config: Config) -> Plan:
     """Resolve every name of the configuration; nothing is written. Raises what cannot be found."""
     from edgeflow.data.sources import task_of
-    from edgeflow.pipeline.stages import (
-        GROWN_STAGES,
-        NARROWED_STAGES,
-        SEARCHED_STAGES,
-        STAGES_BY_MODEL,
-    )
+    from edgeflow.pipeline.search_stages import SEARCHED_STAGES
+    from edgeflow.pipeline.stages import GROWN_STAGES, NARROWED_STAGES, STAGES_BY_MODEL
 
     kind = kind_of_model(config.build.model)
     if config.grow.enabled and kind is not ModelKind.REFERENCE:

@@ -16,14 +16,10 @@ from edgeflow.pipeline.steps import (
     grow,
     import_integer,
     narrow,
-    pool,
     prune,
     quantize,
     report,
     run,
-    search,
-    searched,
-    searched_quantize,
     teacher,
     train,
 )
@@ -162,68 +158,6 @@ QUANTIZE = Stage(
     packages=("nncf", "numpy", "onnx", "safetensors", "tflite", "torch"),
 )
 
-_SEARCHED = (
-    *TRAIN.modules,
-    "edgeflow.lower",
-    "edgeflow.pipeline.steps.pool",
-    "edgeflow.pipeline.steps.train",
-    "edgeflow.pipeline.target_bits",
-    "edgeflow.quantize",
-    "edgeflow.search",
-    "edgeflow.targets",
-)
-
-POOL = Stage(
-    name="pool",
-    run=pool.run,
-    reads=("data", pool.DENSE),
-    options=("model", "seed", "space", "pool"),
-    modules=_SEARCHED,
-    packages=TRAIN.packages,
-)
-
-SCORES = replace(POOL, name="scores", run=pool.run_scores, reads=(*POOL.reads, "pool"))
-
-SEARCH = Stage(
-    name="search",
-    run=search.run,
-    reads=("data", pool.DENSE, "pool", "scores"),
-    options=("model", "seed", "pool", "search", "target", "search limits"),
-    modules=(
-        *_SEARCHED,
-        "edgeflow.backends",
-        "edgeflow.devices",
-        "edgeflow.grow.cost",
-        "edgeflow.lower",
-        "edgeflow.pipeline.engines",
-        "edgeflow.pipeline.network_cost",
-        "edgeflow.pipeline.search_costs",
-        "edgeflow.pipeline.searching",
-        "edgeflow.pipeline.steps.generate",
-        "edgeflow.profiles",
-        "edgeflow.targets",
-    ),
-    packages=(*GROW.packages, "scipy"),
-)
-
-SEARCHED = Stage(
-    name="train",
-    run=searched.run,
-    reads=("data", pool.DENSE, "pool", "search"),
-    options=("model", "seed", "train", "pool", "search", "space"),
-    modules=_SEARCHED,
-    packages=TRAIN.packages,
-)
-
-SEARCHED_QUANTIZE = Stage(
-    name="quantize",
-    run=searched_quantize.run,
-    reads=(*QUANTIZE.reads, pool.DENSE, "search"),
-    options=(*QUANTIZE.options, "space"),
-    modules=(*QUANTIZE.modules, *_SEARCHED, "edgeflow.pipeline.steps.quantize"),
-    packages=QUANTIZE.packages,
-)
-
 IMPORT = Stage(
     name="import",
     run=import_integer.run,
@@ -234,7 +168,7 @@ IMPORT = Stage(
 )
 
 
-def _to_bundle(model: str, found: tuple[str, ...]) -> tuple[Stage, ...]:
+def to_bundle(model: str, found: tuple[str, ...]) -> tuple[Stage, ...]:
     """The stages behind the integer model that stage `model` writes.
 
     `found` are the stages before whose findings the report shows.
@@ -310,20 +244,10 @@ def _to_bundle(model: str, found: tuple[str, ...]) -> tuple[Stage, ...]:
     )
 
 
-STAGES = (DATA, TRAIN, QUANTIZE, *_to_bundle("quantize", ("data", "train", "quantize")))
+STAGES = (DATA, TRAIN, QUANTIZE, *to_bundle("quantize", ("data", "train", "quantize")))
 GROWN_STAGES = (DATA, GROW, *STAGES[2:])
 NARROWED_STAGES = (DATA, NARROW, *STAGES[2:])
-SEARCHED_STAGES = (
-    DATA,
-    replace(TRAIN, name=pool.DENSE),
-    POOL,
-    SCORES,
-    SEARCH,
-    SEARCHED,
-    SEARCHED_QUANTIZE,
-    *_to_bundle("quantize", ("data", "train", "quantize", "search")),
-)
-INTEGER_STAGES = (DATA, IMPORT, *_to_bundle("import", ("data", "import")))
+INTEGER_STAGES = (DATA, IMPORT, *to_bundle("import", ("data", "import")))
 
 
 def with_teacher(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import itertools
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +13,6 @@ from edgeflow.figures import Unit
 WIDTH_INCHES = 9.2
 LABEL_INCHES = 0.065  # a digit of the labels inside the arena's rectangles
 LEAST_ROOM = 0.02  # above and below scores, of the largest: equal ones look equal
-SEARCHED = "search"  # rows of the front that are solutions of the integer program
 ACCENT = "#0b6e99"
 SECOND = "#d9730d"
 MUTED = "#9aa4ad"
@@ -25,10 +23,10 @@ PALETTE = ("#0b6e99", "#d9730d", "#448361", "#9065b0", "#c14c8a", "#cb912f", "#7
 def score_plot(summary: Summary) -> str:
     """Scores through the stages side by side, in each a line for every split of the data."""
     names = list(dict.fromkeys(row.name for row in summary.all_scores))
-    figure, every = _figure(WIDTH_INCHES, 2.9, columns=len(names))
+    figure, every = figure_of(WIDTH_INCHES, 2.9, columns=len(names))
     for axes, name in zip(every, names, strict=True):
         _plot_score(axes, [row for row in summary.all_scores if row.name == name])
-    return _svg(figure)
+    return svg_of(figure)
 
 
 def _plot_score(axes: Any, rows: Sequence[ScoreRow]) -> None:
@@ -80,7 +78,7 @@ def _percent_limits(values: list[float]) -> tuple[float, float]:
 def layer_plot(summary: Summary) -> str:
     """Instructions of every layer, in the order in which they run."""
     rows = summary.layers
-    figure, (axes,) = _figure(WIDTH_INCHES, 0.9 + 0.27 * len(rows))
+    figure, (axes,) = figure_of(WIDTH_INCHES, 0.9 + 0.27 * len(rows))
     costs = [row.instructions for row in rows]
     total = sum(costs) + summary.overhead_instructions
     labels = [f"{index:02d}  {row.operator.lower()}" for index, row in enumerate(rows)]
@@ -100,7 +98,7 @@ def layer_plot(summary: Summary) -> str:
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.tick_params(axis="x", labelsize=7)
     axes.set_xlabel(f"instructions per inference, {summary.layer_kind}")
-    return _svg(figure)
+    return svg_of(figure)
 
 
 def arena_plot(summary: Summary) -> str:
@@ -111,7 +109,7 @@ def arena_plot(summary: Summary) -> str:
     from matplotlib.patches import Rectangle
     from matplotlib.ticker import MaxNLocator
 
-    figure, (axes,) = _figure(WIDTH_INCHES, 3.4)
+    figure, (axes,) = figure_of(WIDTH_INCHES, 3.4)
     last = max((row.last_layer for row in summary.arena), default=0)
     peak = summary.arena_peak
     assert peak is not None
@@ -158,12 +156,12 @@ def arena_plot(summary: Summary) -> str:
         fontsize=9,
         loc="left",
     )
-    return _svg(figure)
+    return svg_of(figure)
 
 
 def region_plot(summary: Summary) -> str:
     """Flash and RAM: what occupies each region, on the scale of what is used."""
-    figure, (axes,) = _figure(WIDTH_INCHES, 0.9 + 0.55 * len(summary.regions))
+    figure, (axes,) = figure_of(WIDTH_INCHES, 0.9 + 0.55 * len(summary.regions))
     names: dict[str, str] = {}
     for position, region in enumerate(summary.regions):
         left = 0
@@ -187,14 +185,14 @@ def region_plot(summary: Summary) -> str:
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.set_xlabel("bytes")
     axes.legend(frameon=False, fontsize=8, loc="lower right")
-    return _svg(figure)
+    return svg_of(figure)
 
 
 def training_plot(summary: Summary) -> str:
     """Loss and validation score over the epochs of training and fine-tuning."""
     from matplotlib.ticker import MaxNLocator
 
-    figure, (axes,) = _figure(WIDTH_INCHES, 2.6)
+    figure, (axes,) = figure_of(WIDTH_INCHES, 2.6)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     position = range(1, len(summary.epochs) + 1)
     axes.plot(position, [row.loss for row in summary.epochs], color=MUTED, label="loss")
@@ -210,12 +208,12 @@ def training_plot(summary: Summary) -> str:
     for index in range(1, len(summary.epochs)):
         if summary.epochs[index].stage != summary.epochs[index - 1].stage:
             axes.axvline(index + 0.5, color=SECOND, linewidth=1, linestyle="--")
-    return _svg(figure)
+    return svg_of(figure)
 
 
 def growth_plot(summary: Summary) -> str:
     """The network's score over its epochs, and under it what it costs on the target."""
-    figure, (upper, lower) = _figure(WIDTH_INCHES, 4.2, rows=2)
+    figure, (upper, lower) = figure_of(WIDTH_INCHES, 4.2, rows=2)
     epochs = [row.epochs for row in summary.growth]
     upper.plot(epochs, [row.score for row in summary.growth], marker="o", color=ACCENT)
     upper.set_ylabel("validation score")
@@ -233,39 +231,10 @@ def growth_plot(summary: Summary) -> str:
     right.set_ylim(bottom=0)
     right.tick_params(labelsize=8)
     right.spines[["top"]].set_visible(False)
-    return _svg(figure)
+    return svg_of(figure)
 
 
-def front_plot(summary: Summary) -> str:
-    """Loss before fine-tuning over instructions: the search's front, and what needs no search."""
-    from matplotlib.ticker import LogLocator, NullLocator
-
-    assert summary.search is not None
-    figure, (axes,) = _figure(WIDTH_INCHES, 3.6)
-    front = [row for row in summary.search.front if row.name == SEARCHED]
-    others = [row for row in summary.search.front if row.name != SEARCHED]
-    axes.plot(
-        [row.instructions for row in front],
-        [row.loss for row in front],
-        marker="o",
-        color=ACCENT,
-        label="search, one point for each budget",
-    )
-    for row, color in zip(others, itertools.cycle(PALETTE[1:]), strict=False):
-        axes.plot(row.instructions, row.loss, linestyle="", marker="s", color=color, label=row.name)
-    limit = summary.search.counted["instructions"]
-    axes.axvline(limit, color=MUTED, linewidth=1, linestyle="--", label="the chosen network")
-    axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xlabel("instructions for an inference")
-    axes.set_ylabel("loss before fine-tuning")
-    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0))
-    return _svg(figure)
-
-
-def _figure(
+def figure_of(
     width: float, height: float, *, rows: int = 1, columns: int = 1
 ) -> tuple[Any, list[Any]]:
     """A figure and its axes, row by row; those of a column share their x."""
@@ -281,7 +250,8 @@ def _figure(
     return figure, every
 
 
-def _svg(figure: Any) -> str:
+def svg_of(figure: Any) -> str:
+    """The figure as SVG text, the same bytes every time."""
     import matplotlib
 
     stream = io.StringIO()

@@ -16,6 +16,7 @@ def render(summary: Summary) -> str:
     from jinja2 import Environment, StrictUndefined
 
     from edgeflow.report import plots
+    from edgeflow.report.front_plot import front_plot
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters["quantity"] = quantity
@@ -26,7 +27,7 @@ def render(summary: Summary) -> str:
         "arena": plots.arena_plot(summary) if summary.arena_peak is not None else "",
         "regions": plots.region_plot(summary),
         "growth": plots.growth_plot(summary) if summary.growth else "",
-        "search": plots.front_plot(summary) if summary.search and summary.search.front else "",
+        "search": front_plot(summary) if summary.search and summary.search.front else "",
         "training": plots.training_plot(summary) if summary.epochs else "",
     }
     kinds = Counter(row.kind.value for row in summary.figures)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgeflow.bundle.summary import CheckRow, GrowthRow, NetworkRow, PruningRow, SearchRow
+from edgeflow.bundle.search_rows import SearchRow
+from edgeflow.bundle.summary import CheckRow, GrowthRow, NetworkRow, PruningRow
 from edgeflow.pipeline.stage import StageContext
 from edgeflow.pipeline.steps.files import GROWTH, NETWORKS, PRUNING, SANITY, SEARCH, read_document
 
