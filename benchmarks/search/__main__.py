@@ -4,7 +4,8 @@ All networks of a scene get the same final training and the same seeds. Accuraci
 int8 network on all test samples, by the generated C on this host; `--device-images` of them run on
 the emulated device too, and have to give the same bytes. Instructions, flash and RAM are those of
 the emulated device. Everything that was trained is kept in `--folder`, so that a run of hours goes
-on where it was interrupted; the results are written after every network.
+on where it was interrupted; the results are written after every network, and what `--output`
+already holds of the same setting is not made again.
 """
 
 from __future__ import annotations
@@ -48,24 +49,39 @@ class Comparison:
         self.scene = scene
         self.target = target
         self.options = options
-        self.runs: dict[str, list[Counted]] = {}
+        self.setting = {
+            "data": scene.dataset.content_hash,
+            "target": target.name,
+            "budget": asdict(scene.budget),
+            "teacher_budget": asdict(scene.teacher_budget),
+            "teacher": scene.teacher.model_dump(mode="json"),
+            "pool": scene.pool.model_dump(mode="json"),
+        }
+        self.counted = document.known_runs(options.output, options.scene, self.setting)
         self.facts: dict[str, Any] = {}
         self.answers: dict[str, Any] = {}
 
     def measure(self, name: str, seeds: Sequence[int], made: Contestant | None) -> None:
         """Train and count a network with every seed; None: the rival of that name, from scratch."""
-        self.runs[name] = []
+        own = self.counted.setdefault(name, {})
         for seed in seeds:
+            if seed in own:
+                continue
             each = from_scratch(self.scene.rivals[name], seed) if made is None else made
             data, budget = self.scene.dataset, self.scene.budget
             graph = integer_graph(each, data, budget, seed, self.options.folder, _say)
             found = counted(graph, data, self.target, self.options.device_images)
-            self.runs[name].append(found)
+            own[seed] = found
             _tell(
                 f"{name}, seed {seed}: {found.accuracy:.2%}, {found.instructions:,} instructions, "
                 f"{found.flash_bytes:,} bytes of flash, {found.ram_bytes:,} of RAM"
             )
             self.write()
+
+    @property
+    def runs(self) -> dict[str, list[Counted]]:
+        """What the seeds of every network gave."""
+        return {name: list(found.values()) for name, found in self.counted.items()}
 
     def write(self) -> None:
         """Put what is known into the results' file."""
@@ -80,12 +96,10 @@ class Comparison:
             "edgeflow_version": __version__,
             "target": self.target.name,
             "data": scene.name,
-            "budget": asdict(scene.budget),
-            "teacher_budget": asdict(scene.teacher_budget),
-            "seeds": list(self.options.seeds),
+            "setting": self.setting,
             "accuracy_kind": "measured",
             "counts_kind": "simulated",
-            "networks": document.networks_document(self.runs),
+            "networks": document.networks_document(self.counted),
             "answers": self.answers,
             "goals": document.goals_document(scene.goals, self.runs),
             **self.facts,

@@ -29,9 +29,27 @@ def _outcome_document(found: Outcome) -> dict[str, Any]:
     }
 
 
-def networks_document(runs: Mapping[str, Sequence[Counted]]) -> dict[str, Any]:
+def networks_document(runs: Mapping[str, Mapping[int, Counted]]) -> dict[str, Any]:
     """What every seed of every network gave; accuracies are measured, the rest is simulated."""
-    return {name: [asdict(run) for run in found] for name, found in runs.items()}
+    return {
+        name: [{"seed": seed, **asdict(run)} for seed, run in found.items()]
+        for name, found in runs.items()
+    }
+
+
+def known_runs(
+    path: Path | None, scene: str, setting: Mapping[str, Any]
+) -> dict[str, dict[int, Counted]]:
+    """What earlier runs of the scene in the same setting have counted, by name and seed."""
+    if path is None or not path.is_file():
+        return {}
+    found = json.loads(path.read_text("utf-8")).get(scene, {})
+    if found.get("setting") != json.loads(json.dumps(setting)):
+        return {}
+    return {
+        name: {row.pop("seed"): Counted(**row) for row in rows}
+        for name, rows in found["networks"].items()
+    }
 
 
 def write(path: Path, scene: str, document: Mapping[str, Any]) -> None:

@@ -57,9 +57,23 @@ def test_a_scene_takes_the_place_of_its_own_results_alone(tmp_path: Path) -> Non
     assert json.loads(path.read_text()) == {"one": {"networks": 3}, "other": {"networks": 2}}
 
 
+def test_a_later_run_knows_the_seeds_of_an_earlier_one_in_the_same_setting(
+    tmp_path: Path,
+) -> None:
+    path, setting = tmp_path / "search.json", {"budget": {"augmentation": ("flip",)}}
+    counted = {"reference": {0: RUNS["reference"][0], 2: RUNS["reference"][1]}}
+    networks = document.networks_document(counted)
+    document.write(path, "scene", {"setting": setting, "networks": networks})
+    assert document.known_runs(path, "scene", setting) == counted
+    assert document.known_runs(path, "scene", {"budget": {}}) == {}
+    assert document.known_runs(path, "another", setting) == {}
+    assert document.known_runs(None, "scene", setting) == {}
+
+
 def test_the_tables_show_means_limits_and_what_is_missed() -> None:
+    counted = {name: dict(enumerate(runs)) for name, runs in RUNS.items()}
     scene = {
-        "networks": document.networks_document(RUNS),
+        "networks": document.networks_document(counted),
         "goals": document.goals_document(GOALS, RUNS),
     }
     text = tables({"scene": scene})
