@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from edgeflow.exchange.narrow_weights import packed, plain_weights
+from edgeflow.graph.groups import groups
 from edgeflow.graph.ir import (
     Activation,
     Concatenation,
@@ -279,7 +280,7 @@ def _conv(model: _Model, node: Node, output: str) -> None:
             node.name,
             kernel_shape=[shape[1], shape[2]],
             dilations=[window.dilation_h, window.dilation_w],
-            group=channels if depthwise else 1,
+            group=channels if depthwise else groups(model.graph, node),
             **_window(window),
         )
 

@@ -92,11 +92,12 @@ def _conv(scope: Scope, operator: RawOperator) -> None:
     x = scope.int8(operator, 0)
     weights = _image_weights(scope, operator, 0)
     image = image_of(operator, x)
-    if weights.shape[3] != x.shape[3]:
+    parts, rest = divmod(x.shape[3], max(weights.shape[3], 1))
+    if rest or not parts or weights.shape[0] % parts:
         raise UnsupportedOperatorError(
             f"{operator.label}: weights for {weights.shape[3]} input channels, the input has "
-            f"{x.shape[3]}; supported: convolutions over all input channels (no groups)",
-            hint="split the grouped convolution, or make it depthwise",
+            f"{x.shape[3]}, and {weights.shape[0]} filters; supported: equal groups of channels",
+            hint="make the groups divide the input channels and the filters",
         )
     _convolution(scope, operator, OpKind.CONV_2D, x, weights, weights.shape[0], image, options)
 

@@ -12,6 +12,7 @@ from edgeflow.graph.fixed_point import (
     multiply_as_double,
     multiply_by_quantized_multiplier,
 )
+from edgeflow.graph.groups import groups
 from edgeflow.graph.ir import Conv2D, Graph, Mean, Node, OpKind, Tensor
 from edgeflow.graph.kernels import KERNELS
 from edgeflow.graph.requantize import conv_requantization, fully_connected_requantization
@@ -112,7 +113,10 @@ def _weighted(graph: Graph, node: Node, given: ChannelBounds) -> ChannelBounds:
         times = values.shape[3] // x.shape[3]
         low, high = (np.repeat(bound, times)[:, None, None] for bound in (low, high))
     else:
-        taps = values.reshape(values.shape[0], -1, x.shape[-1])
+        parts = groups(graph, node)
+        taps = values.reshape(values.shape[0], -1, x.shape[-1] // parts)
+        times = values.shape[0] // parts
+        low, high = (np.repeat(b.reshape(parts, -1), times, axis=0)[:, None] for b in (low, high))
     positive, negative = np.maximum(taps, 0), np.minimum(taps, 0)
     offset = bias.data.astype(np.int64)
     least = offset + (positive * low + negative * high).sum(axis=(1, 2))

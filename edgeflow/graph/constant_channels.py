@@ -21,6 +21,7 @@ from edgeflow.graph.channel_bounds import (
     keeps_channels,
 )
 from edgeflow.graph.fixed_point import Int64Array, wrap_int32
+from edgeflow.graph.groups import groups
 from edgeflow.graph.ir import Concatenation, Graph, Node, OpKind, Quantization, Tensor
 
 Mask = NDArray[np.bool_]
@@ -75,8 +76,11 @@ def _kept_channels(graph: Graph, bounds: Mapping[str, ChannelBounds]) -> dict[st
 def _keep_what_is_read(
     graph: Graph, node: Node, bounds: Mapping[str, ChannelBounds], kept: dict[str, Mask]
 ) -> None:
-    """Operators that need their input whole, or a value that no bias can stand for."""
-    if node.kind in _FOLDING:
+    """Operators that need their input whole, or a value that no bias can stand for.
+
+    Groups of channels stay equal: a grouped convolution keeps its input and output whole.
+    """
+    if node.kind in _FOLDING and groups(graph, node) == 1:
         x = graph.tensors[node.inputs[0]]
         assert x.quantization is not None
         if is_padded(node):

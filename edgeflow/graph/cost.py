@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from edgeflow.graph.groups import groups
 from edgeflow.graph.ir import (
     Activation,
     Concatenation,
@@ -75,6 +76,8 @@ def signature(graph: Graph, node: Node) -> str:
     match node.attributes:
         case Conv2D(window=window, activation=activation):
             fields += _window_fields(inputs[1].shape[1:3], window)
+            parts = groups(graph, node)
+            fields += [f"groups={parts}"] if parts > 1 else []
             fields += _activation_field(activation)
         case Pool2D(kernel_h=kernel_h, kernel_w=kernel_w, window=window, activation=activation):
             fields += _window_fields((kernel_h, kernel_w), window)

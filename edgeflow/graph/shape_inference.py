@@ -82,11 +82,13 @@ def _windowed(
 def _conv_2d(node: Node, inputs: list[Tensor]) -> Shape:
     assert isinstance(node.attributes, Conv2D)
     x, weights, bias = inputs
-    if len(weights.shape) != 4 or len(x.shape) != 4 or weights.shape[3] != x.shape[3]:
+    legal = len(weights.shape) == 4 and len(x.shape) == 4 and 0 not in (*x.shape, *weights.shape)
+    groups, rest = divmod(x.shape[3], weights.shape[3]) if legal else (0, 0)
+    if rest != 0 or groups == 0 or weights.shape[0] % groups != 0:
         raise _error(
             node,
             f"weights {list(weights.shape)} on input {list(x.shape)}",
-            "Weights are [O, KH, KW, I] with the input's I.",
+            "Weights are [O, KH, KW, I / groups] with the input's I; groups divide I and O.",
         )
     _check_bias(node, bias, weights.shape[0])
     kernel = (weights.shape[1], weights.shape[2])

@@ -44,6 +44,7 @@ def features(signature: str) -> Features:
         inputs = [_shape(operand) for operand in values["in"].split("+")]
         output = _shape(values["out"])
         kernel = _shape(values.get("kernel", "1x1"))
+        groups = int(values.get("groups", "1"))
     except (KeyError, ValueError) as error:
         raise ProfileFileError(
             f"{signature!r} is no signature of an operator",
@@ -52,7 +53,8 @@ def features(signature: str) -> Features:
     positions = math.prod(output[:-1])
     gathered = positions * math.prod(kernel) * inputs[0][-1]
     per_channel = kind in ("CONV_2D", "FULLY_CONNECTED")
-    products = gathered * (output[-1] if per_channel else 1) if kind in _WEIGHTED else 0
+    times = output[-1] // groups if per_channel else 1
+    products = gathered * times if kind in _WEIGHTED else 0
     return Features(
         kind=kind,
         products=products,

@@ -252,15 +252,15 @@ def test_nameless_tensors_get_their_index_as_name() -> None:
     assert graph.inputs == ("tensor_0",)
 
 
-def test_grouped_convolution_is_refused_by_name() -> None:
+def test_channels_in_unequal_groups_are_refused_by_name() -> None:
     b = GraphBuilder()
     x = b.activation("x", (1, 4, 4, 2))
     y = b.conv(x, "y", 4, (1, 1), Conv2D(Window()))
 
     def change(model: Any) -> None:
-        edit.tensor_named(model, "x").shape = [1, 4, 4, 4]
+        edit.tensor_named(model, "x").shape = [1, 4, 4, 6]
 
-    with pytest.raises(UnsupportedOperatorError, match=r"CONV_2D 'y'.*no groups"):
+    with pytest.raises(UnsupportedOperatorError, match=r"CONV_2D 'y'.*equal groups"):
         read(edited(write(b.graph((x,), (y,))), change))
 
 

@@ -65,6 +65,14 @@ def file_operators(model: bytes) -> tuple[FileOperator, ...]:
     Raises ModelError for a damaged file, UnsupportedOperatorError for what is not known of TFLM.
     """
     raw = parse(model)
+    for operator in raw.operators:
+        if operator.kind == OpKind.CONV_2D:
+            x, weights = (raw.tensors[index].shape for index in operator.inputs[:2])
+            if x[-1] != weights[-1]:
+                raise UnsupportedOperatorError(
+                    f"the engine tflm does not run {operator.label}: a CONV_2D in groups",
+                    hint="make the convolution ordinary or depthwise",
+                )
     return tuple(
         FileOperator(_known(operator.kind), raw.tensors[operator.outputs[0]].name)
         for operator in raw.operators

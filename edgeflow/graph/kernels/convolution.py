@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from edgeflow.graph.groups import groups
 from edgeflow.graph.ir import Conv2D, Graph, Node
 from edgeflow.graph.kernels.arrays import (
     Int8Array,
@@ -21,21 +22,24 @@ from edgeflow.graph.requantize import conv_requantization
 
 
 def conv_2d(graph: Graph, node: Node, inputs: Sequence[Value]) -> Int8Array:
-    """x [N, H, W, I], weights [O, KH, KW, I], bias [O] to [N, OH, OW, O]."""
+    """x [N, H, W, I], weights [O, KH, KW, I / groups], bias [O] to [N, OH, OW, O]."""
     assert isinstance(node.attributes, Conv2D)
     window = node.attributes.window
     constants = conv_requantization(graph, node)
     x, weights, bias = int8_value(inputs[0]), int8_value(inputs[1]), inputs[2]
-    out_channels, kernel_h, kernel_w, in_channels = weights.shape
-    depth = kernel_h * kernel_w * in_channels
+    out_channels, kernel_h, kernel_w, group_channels = weights.shape
+    depth = kernel_h * kernel_w * group_channels
+    matrices = np.split(weights.reshape(out_channels, depth), groups(graph, node))
     out_h, out_w, _ = graph.tensors[node.outputs[0]].shape[1:]
-    matrix = weights.reshape(out_channels, depth)
     output = np.empty((len(x), out_h, out_w, out_channels), np.int8)
     for part in batch_slices(len(x), out_h * out_w * max(depth, out_channels)):
         padded = pad_image(x[part], window, constants.input_zero_point)
         windows = sliding_windows(padded, (kernel_h, kernel_w), window)
-        rows = windows.reshape(-1, depth).astype(np.int16) - constants.input_zero_point
-        accumulators = exact_product(rows, matrix) + bias.astype(np.int64)
+        sums = []
+        for pixels, matrix in zip(np.split(windows, len(matrices), axis=-1), matrices, strict=True):
+            rows = pixels.reshape(-1, depth).astype(np.int16) - constants.input_zero_point
+            sums.append(exact_product(rows, matrix))
+        accumulators = np.concatenate(sums, axis=-1) + bias.astype(np.int64)
         output[part] = requantize_channels(accumulators, constants).reshape(output[part].shape)
     return output
 
