@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 
 from edgeflow.backends.firmware.codegen import generate
 from edgeflow.backends.tflm.operators import file_operators
 from edgeflow.errors import GraphError, UnsupportedOperatorError
+from edgeflow.exchange.onnx_qdq_write import write_graph
 from edgeflow.exchange.tflite import read, write
 from edgeflow.graph.channel_bounds import channel_bounds
 from edgeflow.graph.checker import check
@@ -17,6 +19,7 @@ from edgeflow.graph.interpreter import run_batch, trace
 from edgeflow.graph.ir import Conv2D, Graph, OpKind, Quantization, Window
 from edgeflow.profiles.features import features
 from edgeflow.targets.schema import KernelSet
+from tests.exchange.test_onnx_qdq import largest_difference
 from tests.graph.builder import GraphBuilder
 from tests.graph.litert import reference_tensors
 
@@ -95,3 +98,15 @@ def test_engines_without_a_grouped_kernel_say_so(kernel_set):
         generate(graph, kernel_set)
     with pytest.raises(UnsupportedOperatorError, match="in groups"):
         file_operators(write(graph))
+
+
+@pytest.mark.parametrize("groups", [2, 4, 8])
+def test_a_written_onnx_file_has_the_groups_and_agrees_with_onnxruntime(groups):
+    graph = _network(groups)
+    data = write_graph(graph)
+    inputs = {graph.inputs[0]: _images()[:1]}
+    assert largest_difference(graph, data, inputs) <= 1
+    convolutions = [
+        node for node in onnx.load_from_string(data).graph.node if node.op_type == "Conv"
+    ]
+    assert [a.i for a in convolutions[1].attribute if a.name == "group"] == [groups]
