@@ -45,7 +45,8 @@ def features(signature: str) -> Features:
         output = _shape(values["out"])
         kernel = _shape(values.get("kernel", "1x1"))
         groups = int(values.get("groups", "1"))
-    except (KeyError, ValueError) as error:
+        per_group = output[-1] // groups
+    except (KeyError, ValueError, ZeroDivisionError) as error:
         raise ProfileFileError(
             f"{signature!r} is no signature of an operator",
             hint="write rows with `edgeflow.graph.cost.signature`",
@@ -53,7 +54,7 @@ def features(signature: str) -> Features:
     positions = math.prod(output[:-1])
     gathered = positions * math.prod(kernel) * inputs[0][-1]
     per_channel = kind in ("CONV_2D", "FULLY_CONNECTED")
-    times = output[-1] // groups if per_channel else 1
+    times = per_group if per_channel else 1
     products = gathered * times if kind in _WEIGHTED else 0
     return Features(
         kind=kind,

@@ -36,7 +36,15 @@ def test_features_count_products_and_elements() -> None:
     assert (addition.products, addition.input_elements) == (0, 128 + 8)
 
 
-@pytest.mark.parametrize("text", ["CONV_2D", "CONV_2D in=1xa out=1x2", "CONV_2D in=1x2"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CONV_2D",
+        "CONV_2D in=1xa out=1x2",
+        "CONV_2D in=1x2",
+        "CONV_2D in=1x8x8x4 out=1x8x8x4 groups=0",
+    ],
+)
 def test_what_is_no_signature_is_refused(text: str) -> None:
     with pytest.raises(ProfileFileError, match="no signature"):
         features(text)
