@@ -33,7 +33,7 @@ from edgeflow.targets.registry import load
 
 
 def solutions(found: Material, budgets: int, each: int) -> Iterator[Solution]:
-    """`each` solutions for budgets between a tenth of the teacher's instructions and all of them."""
+    """`each` solutions for budgets from a tenth of the teacher's instructions to all of them."""
     costs = found.costs.costs
     whole = costs.fixed_instructions + sum(float(own[0]) for own in costs.instructions)
     for share in np.geomspace(0.1, 1.0, budgets):
