@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from edgeflow.search.space import Choice, Space
 STAGE = "search"
 _ROUNDS = 6
 _MARGIN = 0.001
+# Builds are counted before training, which leaves channels whose scales cost a little more: a
+# network of 4,162,492 instructions took 4,180,945 after it.
+_TRAINED = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +78,7 @@ def search(question: Question, progress: Progress) -> Answer:
     what the best solution's build takes, until the program gives a choice again. Raises
     NoChoiceError (InfeasibleError) where no choice keeps them.
     """
+    question = replace(question, limits=_before_training(question.limits))
     limits, kept = question.limits, None
     seen: set[Choice] = set()
     for number in range(1, _ROUNDS + 1):
@@ -100,6 +104,13 @@ def search(question: Question, progress: Progress) -> Answer:
             hint="relax the budget by a few percent",
         )
     return kept
+
+
+def _before_training(limits: Limits) -> Limits:
+    """The limits with room for what training adds."""
+    if limits.instructions is None:
+        return limits
+    return replace(limits, instructions=int((1.0 - _TRAINED) * limits.instructions))
 
 
 def _look(question: Question, limits: Limits) -> tuple[Looked, ...]:

@@ -31,7 +31,7 @@ _PLANES_ANY = (
     "edgeflow_dsp_plane_neighbours.c",
     "edgeflow_dsp_plane_neighbours.S",
 )
-_PLANES_FINER = ("edgeflow_dsp_plane_finer.c",)
+_PLANES_FINER = ("edgeflow_dsp_plane_finer.c", "edgeflow_dsp_plane_finer.S")
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,11 @@ static void run_finer(const edgeflow_dsp_depthwise_conv_2d_layer *layer,
     plane->filter_words = 2;
     plane->filter_rows = 3;
     plane->to.multiplier = -plane->to.multiplier;
-    plane->to.base = layer->base;
-    edgeflow_dsp_plane_finer(plane, 2 * layer->columns.stride, strip->values, output);
+    if (layer->columns.stride == 1) {
+        edgeflow_dsp_plane_finer_neighbours(plane, strip->values, output);
+    } else {
+        edgeflow_dsp_plane_finer(plane, 2 * layer->columns.stride, strip->values, output);
+    }
 }
 
 static void run_plane(const edgeflow_dsp_depthwise_conv_2d_layer *layer,

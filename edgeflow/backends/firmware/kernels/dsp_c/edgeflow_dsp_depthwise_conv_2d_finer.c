@@ -8,8 +8,11 @@ static void run_plane(const edgeflow_dsp_depthwise_conv_2d_layer *layer,
     edgeflow_dsp_strip_scale(layer, strip, channel, plane);
     if (plane->to.multiplier < 0) {
         plane->to.multiplier = -plane->to.multiplier;
-        plane->to.base = layer->base;
-        edgeflow_dsp_plane_finer(plane, column_bytes, strip->values, output);
+        if (layer->columns.stride == 1) {
+            edgeflow_dsp_plane_finer_neighbours(plane, strip->values, output);
+        } else {
+            edgeflow_dsp_plane_finer(plane, column_bytes, strip->values, output);
+        }
     } else if (layer->columns.stride == 1) {
         edgeflow_dsp_plane_neighbours(plane, strip->values, output);
     } else {

@@ -43,11 +43,12 @@ void edgeflow_dsp_plane_neighbours(edgeflow_dsp_plane *plane, const edgeflow_wor
 void edgeflow_dsp_plane_any(const edgeflow_dsp_plane *plane, int32_t column_bytes,
                             const edgeflow_word *values, int8_t *output);
 
-/* The same for scales of 1/2 and more, with sums below 2^22: `to` has the multiplier,
- * 2 * zero point + 1 as its base, and the shift to the right plus EDGEFLOW_DSP_FINER; see
- * edgeflow_dsp_narrow_rescale. */
+/* The last two for scales of 1/2 and more, with sums below 2^22: the shift to the right, and with it
+ * the base, has EDGEFLOW_DSP_FINER added; see edgeflow_dsp_narrow_rescale. */
 #define EDGEFLOW_DSP_FINER 8
 void edgeflow_dsp_plane_finer(const edgeflow_dsp_plane *plane, int32_t column_bytes,
                               const edgeflow_word *values, int8_t *output);
+void edgeflow_dsp_plane_finer_neighbours(edgeflow_dsp_plane *plane, const edgeflow_word *values,
+                                         int8_t *output);
 
 #endif
