@@ -46,11 +46,11 @@ _MOST_DRAWN = 10  # random networks for each that is wanted: some do not fit the
 PROTOCOL = (
     "Networks that together hold every candidate of the space, untrained, with grids from random "
     f"inputs; {_INPUTS} random inputs each. Instructions from a layer's entry to its return, the "
-    "functions that it calls included; but for depthwise layers of 2-bit weights they hardly depend "
-    "on values, so weights and inputs need no training. No layer runs row by row. flash_bytes: the layer's constants and its own function; "
-    "the kernels, which layers share, are not counted. ram_bytes: the layer's inputs, its output "
-    "and the scratch of its kernel. additivity: the sum of the rows against whole networks with a "
-    "random candidate in every cell."
+    "functions that it calls included; but for depthwise layers of 2-bit weights they hardly "
+    "depend on values, so weights and inputs need no training. No layer runs row by row. "
+    "flash_bytes: the layer's constants and its own function; the kernels, which layers share, are "
+    "not counted. ram_bytes: the layer's inputs, its output and the scratch of its kernel. "
+    "additivity: the sum of the rows against whole networks with a random candidate in every cell."
 )
 
 
