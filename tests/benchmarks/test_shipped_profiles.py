@@ -8,11 +8,15 @@ import pytest
 
 from benchmarks.profile_reference_networks import NAME, profile
 from benchmarks.reference_networks import REFERENCES
+from benchmarks.search import networks
 from edgeflow.figures import FigureKind, Unit
+from edgeflow.lower.untrained import untrained_graph
+from edgeflow.pipeline.profiling import rows, run_layers
 from edgeflow.profiles import registry
 from edgeflow.targets.registry import load
 
 TARGETS = ("cortex-m4", "cortex-m7", "cortex-m33", "cortex-m0plus")
+SEARCHED = tuple(target for target in TARGETS if f"{target}/search" in registry.names())
 DAY = date(2026, 1, 1)
 
 
@@ -44,3 +48,26 @@ def test_the_shipped_rows_are_those_of_a_run_now(target: str) -> None:
 def test_a_profile_is_the_same_every_time() -> None:
     target = load("cortex-m4")
     assert profile(target, REFERENCES[:1], DAY) == profile(target, REFERENCES[:1], DAY)
+
+
+@pytest.mark.parametrize("target", SEARCHED)
+def test_sums_of_the_shipped_rows_are_whole_networks(target: str) -> None:
+    header = registry.load(f"{target}/search").header
+    assert header.kind is FigureKind.SIMULATED
+    sums = header.additivity
+    assert sums is not None
+    assert sums.networks >= 100
+    assert sums.share_within_2_percent >= 0.99
+
+
+@pytest.mark.parametrize("target", SEARCHED)
+def test_the_shipped_rows_of_a_search_are_those_of_a_run_now(target: str) -> None:
+    shipped = registry.load(f"{target}/search")
+    known = {row.key: row for row in shipped.rows}
+    run = run_layers(load(target), untrained_graph(networks.teacher()), inputs=1, seed=2)
+    for row in rows(run.layers):
+        found = known[row.key]
+        assert row.median == pytest.approx(found.median, rel=0.01), (
+            f"{row.signature}: write it again with `{shipped.header.command}`"
+        )
+        assert (row.flash_bytes, row.ram_bytes) == (found.flash_bytes, found.ram_bytes)
