@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edgeflow.search.folded import BATCH, folded
 from edgeflow.search.options import PoolOptions
 from edgeflow.search.space import Space
 from edgeflow.train.batches import Source, plain_batch
+from edgeflow.train.folded import BATCH, folded
 
 _FLOAT_BYTES = 4
 _LARGEST_SHARE_OF_SCORES = 4  # a quarter

@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from edgeflow.data.dataset import Dataset
 from edgeflow.nets.cells import build_cells
 from edgeflow.progress import Progress, ProgressEvent, silent
-from edgeflow.search.folded import BATCH, folded
 from edgeflow.search.maps import cell_maps, chosen_images, map_bytes, portions
 from edgeflow.search.options import PoolOptions
 from edgeflow.search.pool import Pool, State
@@ -27,6 +26,7 @@ from edgeflow.search.space import SearchedCell, Space
 from edgeflow.search.weight_grids import state_on_grid
 from edgeflow.train.batches import EVALUATION_BATCH, Source, plain_batch, source
 from edgeflow.train.determinism import deterministic
+from edgeflow.train.folded import BATCH, folded
 
 STAGE = "scores"
 

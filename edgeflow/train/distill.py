@@ -7,9 +7,9 @@ with the student's logits s, the teacher's t, temperature T and the soft loss's 
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
+from edgeflow.train.folded import answers, folded
 from edgeflow.train.guidance import Batch, Guidance
 from edgeflow.train.soft_loss import soft_loss
 
@@ -19,9 +19,7 @@ def by_logits(teacher: nn.Module, *, temperature: float, soft_weight: float) -> 
 
     def loss(network: nn.Module, teachers: nn.Module, companion: nn.Module, batch: Batch) -> Tensor:
         outputs = network(batch.x)
-        with torch.no_grad():
-            taught = teachers(batch.x)
-        soft = soft_loss(outputs, taught, temperature)
+        soft = soft_loss(outputs, answers(teachers, batch.x), temperature)
         return soft_weight * soft + (1.0 - soft_weight) * batch.by_targets(outputs)
 
-    return Guidance(f"logits, T {temperature!r}, w {soft_weight!r}", loss, teacher)
+    return Guidance(f"logits, T {temperature!r}, w {soft_weight!r}", loss, folded(teacher))

@@ -17,7 +17,7 @@ from edgeflow.nets.specs import (
     MaxPool,
     Residual,
 )
-from edgeflow.search.folded import folded
+from edgeflow.train.folded import folded
 
 SHAPE = (8, 8, 8)
 CELLS: tuple[AnyCell, ...] = (

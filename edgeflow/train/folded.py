@@ -9,7 +9,8 @@ from __future__ import annotations
 import copy
 import itertools
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from edgeflow.train.batches import for_convolutions
@@ -33,3 +34,9 @@ def folded(network: nn.Module) -> nn.Module:
         if isinstance(module, nn.ReLU | nn.ReLU6):
             module.inplace = True
     return for_convolutions(answering)
+
+
+def answers(network: nn.Module, x: Tensor) -> Tensor:
+    """What a network gives for a batch [N, ...]; `BATCH` samples at a time, without gradients."""
+    with torch.no_grad():
+        return torch.cat([network(part) for part in x.split(BATCH)])
