@@ -55,6 +55,7 @@ class Comparison:
             "budget": asdict(scene.budget),
             "teacher_budget": asdict(scene.teacher_budget),
             "teacher": scene.teacher.model_dump(mode="json"),
+            "tutor": scene.tutor.name,
             "pool": scene.pool.model_dump(mode="json"),
         }
         self.counted = document.known_runs(options.output, options.scene, self.setting)

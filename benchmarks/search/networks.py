@@ -36,6 +36,12 @@ def teacher() -> NetworkSpec:
     return _mobile("teacher", plan, expansion=6)
 
 
+def small_teacher() -> NetworkSpec:
+    """Leaves 16 x 16 pixels early, so that a budget goes into channels and depth."""
+    plan = ((16, 1), (24, 2), (24, 1), (24, 1), (24, 1), (48, 2), (48, 1), (48, 1))
+    return _mobile("small-teacher", plan, expansion=6)
+
+
 def spoken_reference(shape: ShapeHWC) -> NetworkSpec:
     """MLPerf Tiny's DS-CNN for spoken digits."""
     return mlperf_dscnn(shape, CLASSES)

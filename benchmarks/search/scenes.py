@@ -17,13 +17,17 @@ from edgeflow.train.options import Augmentation
 
 TARGET = "cortex-m4"
 SEEDS = (0, 1, 2)
+_RESNET, _DRAWN, _DSCNN = "ResNet-8", "hand-drawn", "DS-CNN"
+_INSTRUCTIONS = Resource.INSTRUCTIONS
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
     """One comparison: all networks get `budget` and every seed, the teacher once its own.
 
-    `rivals` are the networks that the searched ones are held against, by the names goals use.
+    The space lies around `teacher`. `tutor` teaches in the final training, and the teacher where it
+    is another network. `rivals` are the networks that the searched ones are held against, by the
+    names that goals use.
     """
 
     name: str
@@ -31,6 +35,7 @@ class Scene:
     budget: Budget
     teacher_budget: Budget
     teacher: NetworkSpec
+    tutor: NetworkSpec
     rivals: dict[str, NetworkSpec]
     pool: PoolOptions
     goals: tuple[Goal, ...]
@@ -39,21 +44,20 @@ class Scene:
 def cifar10(shared: Path) -> Scene:
     """CIFAR-10 against ResNet-8 and a network drawn by hand."""
     augmentation = (Augmentation.FLIP_CROP,)
-    reference, drawn = "ResNet-8", "hand-drawn"
-    instructions = Resource.INSTRUCTIONS
     return Scene(
         name="cifar10",
         dataset=load(DataOptions(source=str(shared / "data" / "cifar10"))),
         budget=Budget(epochs=8, quantized_epochs=1, augmentation=augmentation),
         teacher_budget=Budget(epochs=14, quantized_epochs=1, augmentation=augmentation),
-        teacher=networks.teacher(),
-        rivals={reference: networks.reference(), drawn: networks.hand_drawn()},
+        teacher=networks.small_teacher(),
+        tutor=networks.teacher(),
+        rivals={_RESNET: networks.reference(), _DRAWN: networks.hand_drawn()},
         pool=PoolOptions(),
         goals=(
-            Goal("1/3 of ResNet-8's instructions", instructions, reference, 1 / 3, drawn, 0.0),
-            Goal("1/5 of ResNet-8's instructions", instructions, reference, 1 / 5, reference, -0.5),
-            Goal("the hand-drawn network's instructions", instructions, drawn, 1.0, drawn, 1.0),
-            Goal("ResNet-8's instructions", instructions, reference, 1.0, reference, 4.0),
+            Goal("1/3 of ResNet-8's instructions", _INSTRUCTIONS, _RESNET, 1 / 3, _DRAWN, 0.0),
+            Goal("1/5 of ResNet-8's instructions", _INSTRUCTIONS, _RESNET, 1 / 5, _RESNET, -0.5),
+            Goal("the hand-drawn network's instructions", _INSTRUCTIONS, _DRAWN, 1.0, _DRAWN, 1.0),
+            Goal("ResNet-8's instructions", _INSTRUCTIONS, _RESNET, 1.0, _RESNET, 4.0),
         ),
     )
 
@@ -63,22 +67,22 @@ def spoken_digits(shared: Path) -> Scene:
     dataset = load(DataOptions(source=str(shared / "data" / "spoken_digits")))
     augmentation = (Augmentation.TIME_SHIFT,)
     budget = Budget(epochs=30, quantized_epochs=3, augmentation=augmentation)
-    shape, rival = dataset.input_shape_hwc, "DS-CNN"
-    instructions = Resource.INSTRUCTIONS
+    shape = dataset.input_shape_hwc
     return Scene(
         name="spoken digits",
         dataset=dataset,
         budget=budget,
         teacher_budget=budget,
         teacher=networks.spoken_teacher(shape),
-        rivals={rival: networks.spoken_reference(shape)},
+        tutor=networks.spoken_teacher(shape),
+        rivals={_DSCNN: networks.spoken_reference(shape)},
         pool=PoolOptions(),
         goals=(
-            Goal("1/3 of DS-CNN's instructions", instructions, rival, 1 / 3, rival, 0.0),
-            Goal("1/5 of DS-CNN's instructions", instructions, rival, 1 / 5, rival, -0.5),
-            Goal("DS-CNN's instructions", instructions, rival, 1.0, rival, 0.0),
-            Goal("1/2 of DS-CNN's RAM", Resource.RAM_BYTES, rival, 1 / 2, rival, -0.5),
-            Goal("1/2 of DS-CNN's flash", Resource.FLASH_BYTES, rival, 1 / 2, rival, -0.5),
+            Goal("1/3 of DS-CNN's instructions", _INSTRUCTIONS, _DSCNN, 1 / 3, _DSCNN, 0.0),
+            Goal("1/5 of DS-CNN's instructions", _INSTRUCTIONS, _DSCNN, 1 / 5, _DSCNN, -0.5),
+            Goal("DS-CNN's instructions", _INSTRUCTIONS, _DSCNN, 1.0, _DSCNN, 0.0),
+            Goal("1/2 of DS-CNN's RAM", Resource.RAM_BYTES, _DSCNN, 1 / 2, _DSCNN, -0.5),
+            Goal("1/2 of DS-CNN's flash", Resource.FLASH_BYTES, _DSCNN, 1 / 2, _DSCNN, -0.5),
         ),
     )
 

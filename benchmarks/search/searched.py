@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from edgeflow.search.pool import Pool, load, save, train_pool
 from edgeflow.search.scores import network_losses, score_candidates
 from edgeflow.search.space import Choice, Space, assembly, random_choice
 from edgeflow.targets.schema import Target
+from edgeflow.train.fit import TrainedNetwork
 
 SOLUTIONS, OVERLAP = 8, 0.7
 _RANDOM_NETWORKS = 40
@@ -42,6 +43,7 @@ class Material:
     scene: Scene
     target: Target
     teacher: nn.Module
+    tutor: nn.Module
     teacher_accuracy: float
     space: Space
     pool: Pool
@@ -66,8 +68,7 @@ class Material:
 
 def material(scene: Scene, target: Target, folder: Path, progress: Progress) -> Material:
     """Train teacher and pool, unless they lie in `folder`; scores and costs follow from them."""
-    start = from_scratch(scene.teacher, 0)
-    taught = trained(start, scene.dataset, scene.teacher_budget, 0, folder, progress)
+    taught, tutor = _teachers(scene, folder, progress)
     teacher = taught.network.eval()
     around = space(scene.teacher, target.simd.channel_granularity, weight_bits(target))
     key = _key(around, scene)
@@ -87,7 +88,23 @@ def material(scene: Scene, target: Target, folder: Path, progress: Progress) -> 
         np.savez(kept, *scores)
     deployment = Deployment(target, around.fixed_weight_bits, RowExecution.AUTO, None)
     costs = candidate_costs(around, deployment, target_profile(target), progress)
-    return Material(scene, target, teacher, taught.validation_score, around, pool, scores, costs)
+    return Material(
+        scene, target, teacher, tutor, taught.validation_score, around, pool, scores, costs
+    )
+
+
+def _teachers(scene: Scene, folder: Path, progress: Progress) -> tuple[TrainedNetwork, nn.Module]:
+    """The teacher of the space, and the network that teaches in the final training."""
+
+    def learnt(start: Contestant) -> TrainedNetwork:
+        return trained(start, scene.dataset, scene.teacher_budget, 0, folder, progress)
+
+    first = learnt(from_scratch(scene.tutor, 0))
+    tutor = first.network.eval()
+    if scene.teacher == scene.tutor:
+        return first, tutor
+    start = from_scratch(scene.teacher, 0)
+    return learnt(replace(start, taught_by=tutor)), tutor
 
 
 def answer(found: Material, goal: Goal, runs: Runs, progress: Progress) -> Answer:
@@ -109,12 +126,12 @@ def answer(found: Material, goal: Goal, runs: Runs, progress: Progress) -> Answe
 
 
 def contestant(found: Material, choice: Choice) -> Contestant:
-    """The network of a choice with the pool's weights; the teacher goes on teaching it."""
+    """The network of a choice with the pool's weights; the tutor teaches it."""
     return Contestant(
         spec=assembly(found.space, choice).spec,
         module=assembled(found.space, choice, found.teacher, found.pool),
         layer_bits=layer_weight_bits(found.space, choice),
-        taught_by=found.teacher,
+        taught_by=found.tutor,
     )
 
 

@@ -111,8 +111,6 @@ def _conv(view: NodeView) -> Normalized:
         raise view.bad(f"weights {list(weights)} in {groups} groups do not fit input {list(x)}")
     if view.has(2) and view.shape(2) != (weights[0],):
         raise view.bad(f"bias of shape {list(view.shape(2))} for {weights[0]} channels")
-    if groups not in (1, x[1]):
-        raise view.unsupported(f"{groups} groups of {x[1]} channels; supported are 1 and depthwise")
     window, out = _window(view, (kernel[0], kernel[1]), x)
     inputs = (0, 1, 2) if view.has(2) else (0, 1)
     return Convolution(window, groups), inputs, (x[0], weights[0], *out)

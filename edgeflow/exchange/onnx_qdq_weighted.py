@@ -51,7 +51,7 @@ def convolve(building: Building, step: Step) -> None:
     x = channels_last(building, building.operand(step, 0), step)
     weighted, output = _folded(building, step, _weights(building, step, 0), step.output)
     single = step.name in building.single_channel_depthwise
-    depthwise = operator.groups > 1 or (single and x.shape[3] == 1)
+    depthwise = (single and x.shape[3] == 1) or 1 < operator.groups == x.shape[3]
     order = (1, 2, 3, 0) if depthwise else (0, 2, 3, 1)
     codes = weighted.codes.transpose(order)
     _, channels, height, width = building.flow.shapes[output]

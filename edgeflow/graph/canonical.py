@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
+
+from edgeflow.graph.groups import groups
 from edgeflow.graph.ir import Conv2D, Graph, Node, OpKind, Pad, Tensor
 
 _CONVOLUTIONS = (OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D)
@@ -14,16 +17,21 @@ def canonicalize(graph: Graph) -> Graph:
     """The graph with the same results on every input, and in a form that backends expect.
 
     A PAD of height and width that only convolutions read becomes their padding. A RESHAPE, PAD or
-    CONCATENATION that changes nothing is left out where its output is no output of the graph. Nodes
-    whose results nobody reads go, and so do tensors that no node names. One scale has no axis.
+    CONCATENATION that changes nothing is left out where its output is no output of the graph. A
+    CONV_2D whose groups are single channels of several is a DEPTHWISE_CONV_2D. Nodes whose results
+    nobody reads go, and so do tensors that no node names. One scale has no axis.
     """
     nodes = _needed(graph.nodes, graph.outputs)
     nodes = _without_identities(graph.tensors, nodes, graph.outputs)
     nodes = _fold_pads(nodes, graph.outputs)
+    filters = _depthwise_filters(graph, nodes)
+    nodes = tuple(_on_single_channels(node, filters) for node in nodes)
     named = {name for node in nodes for name in (*node.inputs, *node.outputs)}
     named.update(graph.inputs)
     tensors = {
-        name: _without_idle_axis(tensor) for name, tensor in graph.tensors.items() if name in named
+        name: _without_idle_axis(filters.get(name, tensor))
+        for name, tensor in graph.tensors.items()
+        if name in named
     }
     return replace(graph, tensors=tensors, nodes=nodes)
 
@@ -33,6 +41,31 @@ def _without_idle_axis(tensor: Tensor) -> Tensor:
     if parameters is None or parameters.axis is None or len(parameters.scales) > 1:
         return tensor
     return replace(tensor, quantization=replace(parameters, axis=None))
+
+
+def _depthwise_filters(graph: Graph, nodes: tuple[Node, ...]) -> dict[str, Tensor]:
+    """Weights [O, KH, KW, 1] that only groups of single channels read, as [1, KH, KW, O]."""
+    single: set[str] = set()
+    others: set[str] = set()
+    for node in nodes:
+        is_single = groups(graph, node) == graph.tensors[node.inputs[0]].shape[-1] > 1
+        single.update(node.inputs[1:2] if is_single else ())
+        others.update((node.inputs[0], *node.inputs[2:]) if is_single else node.inputs)
+    return {name: _channels_last(graph.tensors[name]) for name in sorted(single - others)}
+
+
+def _channels_last(weights: Tensor) -> Tensor:
+    assert weights.data is not None
+    data = np.ascontiguousarray(weights.data.astype(np.int8).transpose(3, 1, 2, 0))
+    quantization = weights.quantization
+    if quantization is not None and quantization.axis is not None:
+        quantization = replace(quantization, axis=3)
+    return replace(weights, shape=data.shape, data=data, quantization=quantization)
+
+
+def _on_single_channels(node: Node, filters: Mapping[str, Tensor]) -> Node:
+    single = node.kind is OpKind.CONV_2D and node.inputs[1] in filters
+    return replace(node, kind=OpKind.DEPTHWISE_CONV_2D) if single else node
 
 
 def _fold_pads(nodes: tuple[Node, ...], outputs: tuple[str, ...]) -> tuple[Node, ...]:

@@ -30,6 +30,7 @@ from edgeflow.nets.specs import (
     Dense,
     DepthwiseSeparable,
     GlobalAveragePool,
+    GroupedConvolution,
     InvertedResidual,
     MaxPool,
     Residual,
@@ -50,7 +51,7 @@ def widened(spec: NetworkSpec, factor: int) -> NetworkSpec:
 def _wider(cell: AnyCell, factor: int) -> AnyCell:
     if isinstance(cell, Dense):
         return cell.model_copy(update={"units": factor * cell.units})
-    if isinstance(cell, Convolution | DepthwiseSeparable):
+    if isinstance(cell, Convolution | GroupedConvolution | DepthwiseSeparable):
         return cell.model_copy(update={"channels": factor * cell.channels})
     if isinstance(cell, Residual | InvertedResidual | Bottleneck):
         inner = None if cell.inner_channels is None else factor * cell.inner_channels

@@ -39,6 +39,7 @@ from edgeflow.nets.specs import (
     Dense,
     DepthwiseSeparable,
     GlobalAveragePool,
+    GroupedConvolution,
     InvertedResidual,
     Logits,
     MaxPool,
@@ -46,7 +47,7 @@ from edgeflow.nets.specs import (
     ShapeHWC,
 )
 
-_RECTIFIED = (Convolution, DepthwiseSeparable, Residual, Bottleneck, Dense)
+_RECTIFIED = (Convolution, GroupedConvolution, DepthwiseSeparable, Residual, Bottleneck, Dense)
 _POOLS = (MaxPool, AveragePool, GlobalAveragePool)
 _SIGNIFICANT_BITS = 12
 

@@ -25,11 +25,11 @@ def weights_tensor(name: str, layer: Convolution | Dense, order: NDArray[np.int6
     axis = 0
     if isinstance(layer, Dense):
         integers = integers[:, order]
-    elif layer.groups == 1:
-        integers = integers.transpose(0, 2, 3, 1)
-    else:
+    elif layer.is_depthwise:
         integers = integers.transpose(1, 2, 3, 0)
         axis = 3
+    else:
+        integers = integers.transpose(0, 2, 3, 1)
     return Tensor(
         name,
         integers.shape,

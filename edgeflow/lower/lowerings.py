@@ -45,7 +45,7 @@ def _convolution(b: GraphBuilder, step: Step) -> None:
     )
     kernel = (layer.weight.shape[2], layer.weight.shape[3])
     window = _with_end_padding(window, kernel, _area(b, step.inputs[0]), step.shape[1:])
-    kind = OpKind.CONV_2D if layer.groups == 1 else OpKind.DEPTHWISE_CONV_2D
+    kind = OpKind.DEPTHWISE_CONV_2D if layer.is_depthwise else OpKind.CONV_2D
     b.add_node(step, kind, Conv2D(window, b.activation(step)), _constants(b, step, layer))
 
 

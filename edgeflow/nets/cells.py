@@ -63,6 +63,20 @@ class ConvolutionCell(nn.Module):
         return self.relu(self.norm(self.conv(x)))
 
 
+class GroupedConvolutionCell(nn.Module):
+    """Module of `specs.GroupedConvolution`."""
+
+    def __init__(self, spec: specs.GroupedConvolution, shape: ShapeHWC) -> None:
+        super().__init__()
+        self.conv = convolution(shape, spec.channels, spec.kernel, spec.stride, groups=spec.groups)
+        self.norm = nn.BatchNorm2d(spec.channels)
+        self.relu = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, C, H, W] to the specification's output shape."""
+        return self.relu(self.norm(self.conv(x)))
+
+
 class DepthwiseSeparableCell(nn.Module):
     """Module of `specs.DepthwiseSeparable`."""
 
@@ -196,6 +210,7 @@ class LogitsCell(nn.Module):
 
 CELLS: dict[type[specs.CellSpec], Callable[[Any, ShapeHWC], nn.Module]] = {
     specs.Convolution: ConvolutionCell,
+    specs.GroupedConvolution: GroupedConvolutionCell,
     specs.DepthwiseSeparable: DepthwiseSeparableCell,
     specs.InvertedResidual: InvertedResidualCell,
     specs.Residual: ResidualCell,

@@ -59,6 +59,29 @@ class Convolution(CellSpec):
         return windowed(shape, self.kernel, self.stride, self.channels)
 
 
+class GroupedConvolution(CellSpec):
+    """Convolution in equal groups of channels, batch normalization, ReLU.
+
+    Each group of output channels reads its part of the input alone (Krizhevsky et al. 2012, section
+    3.5). `groups` divide the channels of the input and of the output.
+    """
+
+    kind: Literal["grouped-convolution"] = "grouped-convolution"
+    channels: Count
+    groups: Annotated[int, Field(ge=2)]
+    kernel: Pair = (3, 3)
+    stride: Pair = (1, 1)
+
+    def output_shape(self, shape: ShapeHWC) -> ShapeHWC:
+        """Shape that the cell gives for `shape`."""
+        if shape[2] % self.groups or self.channels % self.groups:
+            raise ModelError(
+                f"{self.groups} groups do not divide {shape[2]} channels and {self.channels}",
+                hint="choose groups that divide the channels of the input and of the output",
+            )
+        return windowed(shape, self.kernel, self.stride, self.channels)
+
+
 class DepthwiseSeparable(CellSpec):
     """Depthwise convolution and pointwise convolution, each with batch normalization and ReLU."""
 
@@ -202,6 +225,7 @@ class Logits(CellSpec):
 
 AnyCell = Annotated[
     Convolution
+    | GroupedConvolution
     | DepthwiseSeparable
     | InvertedResidual
     | Residual

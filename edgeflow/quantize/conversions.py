@@ -34,12 +34,6 @@ def _convolution(b: Builder, a: Arguments) -> Operand:
     weight = _constant(b, a["weight"], "the weight")
     assert weight is not None
     bias = _constant(b, a["bias"], "the bias")
-    groups, channels = int(a["groups"]), x.shape[0]
-    if groups not in (1, channels):
-        raise b.refuse(
-            f"{groups} groups over {channels} channels",
-            "use 1 group, or as many groups as input channels (depthwise)",
-        )
     dilation = pair(a["dilation"])
     x, padding = _explicit_padding(b, x, a["padding"], weight, dilation)
     operator = ops.Convolution(
@@ -48,7 +42,7 @@ def _convolution(b: Builder, a: Arguments) -> Operand:
         stride=pair(a["stride"]),
         padding=padding,
         dilation=dilation,
-        groups=groups,
+        groups=int(a["groups"]),
     )
     return b.add(operator, (x,), b.shape)
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 
 class Convolution(nn.Module):
-    """Convolution with zero padding: `groups` is 1, or the number of input channels (depthwise).
+    """Convolution with zero padding; `groups` divide the channels of input and output.
 
     weight [out, in / groups, kernel_h, kernel_w], bias [out]; stride, padding, dilation are (h, w).
     """
@@ -34,6 +34,11 @@ class Convolution(nn.Module):
         self.dilation = dilation
         self.groups = groups
         self.weight_quantizer: nn.Module = nn.Identity()
+
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether every channel of several is a group of its own."""
+        return self.groups > 1 and self.weight.shape[1] == 1
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, in, H, W] to [N, out, H', W']."""

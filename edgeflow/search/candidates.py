@@ -11,6 +11,7 @@ from edgeflow.nets.specs import (
     Bottleneck,
     Convolution,
     DepthwiseSeparable,
+    GroupedConvolution,
     InvertedResidual,
     Pair,
     Residual,
@@ -19,12 +20,20 @@ from edgeflow.nets.specs import (
 from edgeflow.search.space import Candidate, SearchedCell, Space
 from edgeflow.train.cell_channels import explicit, has_expansion
 
-SEARCHED = (Convolution, DepthwiseSeparable, InvertedResidual, Residual, Bottleneck)
+SEARCHED = (
+    Convolution,
+    GroupedConvolution,
+    DepthwiseSeparable,
+    InvertedResidual,
+    Residual,
+    Bottleneck,
+)
 
 _EXPANSIONS = (0.5, 1, 1.5, 2, 3, 4, 6)  # of the input's channels
 _INNER_PARTS = (0.125, 0.25, 0.375, 0.5, 0.75, 1)  # of the output's channels
 _BOTTLENECK_PARTS = (0.125, 0.25, 0.375, 0.5, 0.75)
 _SIDES = (1, 3, 5)
+_GROUPS = (2, 4, 8)
 
 
 @dataclass(frozen=True)
@@ -138,6 +147,18 @@ def _convolution(place: Place) -> Iterator[Drawn]:
         yield f"convolution {_text(kernel)}", 0, (cell,)
 
 
+def _grouped_convolution(place: Place) -> Iterator[Drawn]:
+    """Equal groups of whole multiples of the granularity, which the kernels are fast at."""
+    for kernel in _spatial(place):
+        for groups in _GROUPS:
+            step = groups * place.granularity
+            if place.shape[2] % step == 0 and place.output[2] % step == 0:
+                cell = GroupedConvolution(
+                    channels=place.output[2], groups=groups, kernel=kernel, stride=place.stride
+                )
+                yield f"convolution {_text(kernel)} in {groups} groups", 0, (cell,)
+
+
 def _depthwise_separable(place: Place) -> Iterator[Drawn]:
     for kernel in _spatial(place):
         cell = DepthwiseSeparable(channels=place.output[2], kernel=kernel, stride=place.stride)
@@ -198,6 +219,7 @@ def _identity(place: Place) -> Iterator[Drawn]:
 FAMILIES: tuple[Callable[[Place], Iterator[Drawn]], ...] = (
     _original,
     _convolution,
+    _grouped_convolution,
     _depthwise_separable,
     _inverted_residual,
     _residual,

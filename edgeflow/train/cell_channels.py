@@ -67,6 +67,11 @@ def _convolution(state: State, stay: Channels, shape: ShapeHWC) -> dict[str, Ten
     }
 
 
+def _grouped_convolution(state: State, stay: Channels, shape: ShapeHWC) -> dict[str, Tensor]:
+    """All of it: no channel goes before or behind groups, which would become unequal."""
+    return dict(state)
+
+
 def _depthwise_separable(state: State, stay: Channels, shape: ShapeHWC) -> dict[str, Tensor]:
     return {
         "depthwise.weight": state["depthwise.weight"][stay.inputs],
@@ -129,6 +134,7 @@ def _logits(state: State, stay: Channels, shape: ShapeHWC) -> dict[str, Tensor]:
 
 _CUTS: Mapping[type, Callable[[State, Channels, ShapeHWC], dict[str, Tensor]]] = {
     specs.Convolution: _convolution,
+    specs.GroupedConvolution: _grouped_convolution,
     specs.DepthwiseSeparable: _depthwise_separable,
     specs.InvertedResidual: _inverted_residual,
     specs.Residual: _residual,

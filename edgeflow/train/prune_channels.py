@@ -9,9 +9,9 @@ out, with their filters, their normalization and what the next cell does with th
 a smaller NetworkSpec and its module: fewer bytes and instructions on a microcontroller.
 
 Channels can go inside Residual, InvertedResidual and Bottleneck cells (`inner_channels`), and
-between two cells where neither adds its input to its output. Channels that squeeze-and-excitation
-gates see stay. Inside a Bottleneck each channel goes from both convolutions that have it, and its
-importance is the sum of the two.
+between two cells where neither adds its input to its output or convolves in groups. Channels that
+squeeze-and-excitation gates see stay. Inside a Bottleneck each channel goes from both convolutions
+that have it, and its importance is the sum of the two.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from edgeflow.nets.specs import (
     Dense,
     DepthwiseSeparable,
     GlobalAveragePool,
+    GroupedConvolution,
     InvertedResidual,
     MaxPool,
     Residual,
@@ -161,7 +162,7 @@ def _outputs_are_free(spec: NetworkSpec, shapes: tuple[ShapeHWC, ...], index: in
         i for i in range(index + 1, len(spec.cells)) if not isinstance(spec.cells[i], _POOLS)
     )
     following = spec.cells[after]
-    if _adds_input(following, shapes[after]):
+    if _adds_input(following, shapes[after]) or isinstance(following, GroupedConvolution):
         return False
     # Both cells below run a depthwise convolution over their input, and the gates after it.
     gated = isinstance(following, DepthwiseSeparable) or (

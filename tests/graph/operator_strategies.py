@@ -213,8 +213,10 @@ def kernel_and_window(
 
 def conv_2d(d: Drawing, x: Tensor) -> Tensor:
     kernel, window = kernel_and_window(d, x, 3, ["same", "valid", "explicit"])
-    channels = d.draw(st.integers(1, 8))
-    drawn = weights_and_bias(d, x, (channels, *kernel, x.shape[3]), 0)
+    whole = x.shape[3]
+    groups = d.draw(st.sampled_from([1, *(parts for parts in range(1, 5) if whole % parts == 0)]))
+    channels = groups * d.draw(st.integers(1, 8 // groups))
+    drawn = weights_and_bias(d, x, (channels, *kernel, whole // groups), 0)
     return d.builder.node(
         OpKind.CONV_2D,
         [x, drawn.weights, drawn.bias],

@@ -6,11 +6,11 @@ import numpy as np
 import onnx
 import pytest
 
-from edgeflow.backends.firmware.codegen import generate
 from edgeflow.backends.tflm.operators import file_operators
 from edgeflow.errors import GraphError, UnsupportedOperatorError
 from edgeflow.exchange.onnx_qdq_write import write_graph
 from edgeflow.exchange.tflite import read, write
+from edgeflow.graph.canonical import canonicalize
 from edgeflow.graph.channel_bounds import channel_bounds
 from edgeflow.graph.checker import check
 from edgeflow.graph.constant_channels import without_constant_channels
@@ -18,7 +18,6 @@ from edgeflow.graph.cost import macs, signature
 from edgeflow.graph.interpreter import run_batch, trace
 from edgeflow.graph.ir import Conv2D, Graph, OpKind, Quantization, Window
 from edgeflow.profiles.features import features
-from edgeflow.targets.schema import KernelSet
 from tests.exchange.test_onnx_qdq import largest_difference
 from tests.graph.builder import GraphBuilder
 from tests.graph.litert import reference_tensors
@@ -82,8 +81,19 @@ def test_signature_and_its_features_count_the_products_of_the_groups():
 def test_a_tflite_file_keeps_the_groups():
     graph = _network(4)
     again = read(write(graph))
+    assert again.nodes[1].kind is OpKind.CONV_2D
     assert again.tensors[again.nodes[1].inputs[1]].shape == (8, 3, 3, 2)
     assert np.array_equal(run_batch(graph, _images()), run_batch(again, _images()))
+
+
+@pytest.mark.parametrize("filters", [8, 16])
+def test_groups_of_single_channels_are_depthwise(filters):
+    graph = _network(8, filters=filters)
+    found = canonicalize(graph)
+    check(found)
+    assert found.nodes[1].kind is OpKind.DEPTHWISE_CONV_2D
+    assert found.tensors[found.nodes[1].inputs[1]].quantization.axis == 3
+    assert np.array_equal(run_batch(graph, _images()), run_batch(found, _images()))
 
 
 def test_groups_that_do_not_divide_the_filters_are_an_error():
@@ -91,13 +101,9 @@ def test_groups_that_do_not_divide_the_filters_are_an_error():
         _network(4, filters=6)
 
 
-@pytest.mark.parametrize("kernel_set", KernelSet)
-def test_engines_without_a_grouped_kernel_say_so(kernel_set):
-    graph = _network(4)
-    with pytest.raises(UnsupportedOperatorError, match="4 groups"):
-        generate(graph, kernel_set)
+def test_the_engine_tflm_has_no_kernel_for_groups_and_says_so():
     with pytest.raises(UnsupportedOperatorError, match="in groups"):
-        file_operators(write(graph))
+        file_operators(write(_network(4)))
 
 
 @pytest.mark.parametrize("groups", [2, 4, 8])

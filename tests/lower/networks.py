@@ -48,6 +48,19 @@ def depthwise_relu6() -> nn.Module:
     )
 
 
+def groups_of_channels() -> nn.Module:
+    return nn.Sequential(
+        conv_bn(3, 8),
+        nn.ReLU(),
+        conv_bn(8, 12, groups=4, stride=2),
+        nn.ReLU(),
+        conv_bn(12, 6, kernel=1, groups=2),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(6, 4),
+    )
+
+
 def residual_without_activation() -> nn.Module:
     return Composed(
         lambda m, x: m.head((m.stem(x) + m.right(m.stem(x))).mean((2, 3))),
@@ -159,6 +172,7 @@ NETWORKS: Mapping[str, Callable[[], nn.Module]] = {
         constants_and_silu,
         dense_only,
         depthwise_relu6,
+        groups_of_channels,
         flatten_of_area,
         flattened_parts,
         pools,

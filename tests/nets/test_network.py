@@ -20,6 +20,7 @@ from edgeflow.nets.specs import (
     Dense,
     DepthwiseSeparable,
     GlobalAveragePool,
+    GroupedConvolution,
     InvertedResidual,
     Logits,
     MaxPool,
@@ -122,6 +123,27 @@ def test_every_cell_trains_and_exports_to_few_operators() -> None:
         *("conv2d", "batch_norm", "relu", "relu_", "relu6", "relu6_", "hardtanh", "add", "mul"),
         *("sigmoid", "avg_pool2d", "adaptive_avg_pool2d", "max_pool2d", "flatten", "linear"),
     }
+
+
+def test_groups_read_their_part_of_the_input_alone() -> None:
+    spec = NetworkSpec(
+        name="n",
+        input_shape=(6, 6, 4),
+        cells=(GroupedConvolution(channels=6, groups=2), Logits(units=2)),
+    )
+    cell = build(spec, 0)[0].eval()  # type: ignore[index]
+    assert tuple(cell.conv.weight.shape) == (6, 2, 3, 3)
+    x = torch.randn(2, 4, 6, 6, generator=torch.Generator().manual_seed(0))
+    other = x.clone()
+    other[:, :2] += 1.0
+    first, second = cell(x), cell(other)
+    assert not torch.equal(first[:, :3], second[:, :3])
+    assert torch.equal(first[:, 3:], second[:, 3:])
+
+
+def test_groups_that_do_not_divide_the_channels_are_an_error() -> None:
+    with pytest.raises(ModelError, match="4 groups do not divide 6 channels and 8"):
+        GroupedConvolution(channels=8, groups=4).output_shape((4, 4, 6))
 
 
 def test_squeeze_excite_is_off_unless_asked_for() -> None:

@@ -82,7 +82,6 @@ def test_an_unsupported_operator_is_named_with_its_module_and_what_is_supported(
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        (nn.Sequential(nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 3, groups=2)), r"'1'.*2 groups"),
         (nn.MaxPool2d(2, dilation=2), "dilation"),
         (nn.Hardtanh(-1.0, 1.0), "limits -1.0 and 1.0"),
         (nn.ConstantPad2d(1, 0.5), "other than with zeros"),

@@ -17,6 +17,7 @@ from edgeflow.nets.specs import (
     Dense,
     DepthwiseSeparable,
     GlobalAveragePool,
+    GroupedConvolution,
     InvertedResidual,
     Logits,
     MaxPool,
@@ -169,3 +170,14 @@ def test_bottlenecks_are_candidates_for_a_residual_cell_narrower_than_it() -> No
     place = Place(Residual(channels=32), (16, 16, 32), 4)
     found = {c.width for c in candidates(place, BITS) if c.family == "bottleneck 3x3"}
     assert found == {4, 8, 12, 16, 24}
+
+
+def test_groups_are_of_whole_multiples_of_the_granularity() -> None:
+    place = Place(Convolution(channels=16), (8, 8, 24), 4)
+    groups = [
+        (cell.groups, cell.kernel)
+        for candidate in candidates(place, (8,))
+        for cell in candidate.cells
+        if isinstance(cell, GroupedConvolution)
+    ]
+    assert groups == [(2, (3, 3)), (2, (5, 5))]

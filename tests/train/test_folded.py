@@ -13,6 +13,7 @@ from edgeflow.nets.specs import (
     Dense,
     DepthwiseSeparable,
     GlobalAveragePool,
+    GroupedConvolution,
     InvertedResidual,
     MaxPool,
     Residual,
@@ -22,6 +23,7 @@ from edgeflow.train.folded import folded
 SHAPE = (8, 8, 8)
 CELLS: tuple[AnyCell, ...] = (
     Convolution(channels=8, stride=(2, 2)),
+    GroupedConvolution(channels=4, groups=2),
     DepthwiseSeparable(channels=4, squeeze_excite=True),
     InvertedResidual(channels=8),
     InvertedResidual(channels=4, expansion=1, stride=(2, 2)),
@@ -49,6 +51,6 @@ def test_a_folded_cell_answers_as_the_cell_and_leaves_its_input(cell: AnyCell) -
 
 
 def test_a_folded_network_normalizes_nothing() -> None:
-    network = build_cells(CELLS[:4], SHAPE, 0)
+    network = build_cells(CELLS[:5], SHAPE, 0)
     kinds = {type(module) for module in folded(network).modules()}
     assert torch.nn.BatchNorm2d not in kinds

@@ -22,6 +22,7 @@ from edgeflow.nets.specs import (
     Dense,
     DepthwiseSeparable,
     GlobalAveragePool,
+    GroupedConvolution,
     InvertedResidual,
     Logits,
     MaxPool,
@@ -152,6 +153,7 @@ sizes = st.integers(1, 6)
 strides = st.tuples(st.integers(1, 2), st.integers(1, 2))
 cells = st.one_of(
     st.builds(Convolution, channels=sizes, stride=strides),
+    st.builds(GroupedConvolution, channels=st.sampled_from([2, 4, 6]), groups=st.just(2)),
     st.builds(DepthwiseSeparable, channels=sizes, stride=strides, squeeze_excite=st.booleans()),
     st.builds(Residual, channels=sizes, stride=strides, squeeze_excite=st.booleans()),
     st.builds(

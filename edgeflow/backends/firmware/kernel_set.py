@@ -8,11 +8,11 @@ adding an entry.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from types import MappingProxyType
 
-from edgeflow.backends.firmware import dsp_c, mve_c, portable_c
+from edgeflow.backends.firmware import dsp_c, grouped, mve_c, portable_c
 from edgeflow.backends.firmware.rendering import Renderer
 from edgeflow.errors import UnknownNameError
 from edgeflow.graph.ir import Graph, Node, OpKind
@@ -61,34 +61,48 @@ class KernelLibrary:
         return found.read_text(encoding="utf-8")
 
 
+def _with_groups(kernels: KernelLibrary) -> KernelLibrary:
+    """A kernel set whose CONV_2D knows no groups, and runs them one after the other."""
+    convolution = grouped.renderer(kernels.renderers[OpKind.CONV_2D], kernels.scratch_bytes)
+    return replace(
+        kernels,
+        renderers=MappingProxyType({**kernels.renderers, OpKind.CONV_2D: convolution}),
+        scratch_bytes=grouped.scratch_bytes(kernels.scratch_bytes),
+        overlap_bytes=grouped.overlap_bytes(kernels.overlap_bytes),
+        set_up_instructions=grouped.set_up_instructions(kernels.set_up_instructions),
+    )
+
+
+_KERNEL_SETS = (
+    KernelLibrary(
+        name=KernelSet.PORTABLE_C,
+        folders=("portable_c",),
+        renderers=portable_c.RENDERERS,
+        scratch_bytes=portable_c.scratch_bytes,
+        overlap_bytes=portable_c.overlap_bytes,
+    ),
+    KernelLibrary(
+        name=KernelSet.DSP_C,
+        folders=("dsp_c", "portable_c"),
+        renderers=dsp_c.RENDERERS,
+        scratch_bytes=dsp_c.scratch_bytes,
+        overlap_bytes=dsp_c.overlap_bytes,
+        set_up_instructions=dsp_c.set_up_instructions,
+        instructions_per_mac=1.0,
+    ),
+    KernelLibrary(
+        name=KernelSet.MVE_C,
+        folders=("mve_c", "dsp_c", "portable_c"),
+        renderers=mve_c.RENDERERS,
+        scratch_bytes=mve_c.scratch_bytes,
+        overlap_bytes=mve_c.overlap_bytes,
+        set_up_instructions=mve_c.set_up_instructions,
+        instructions_per_mac=0.2,
+    ),
+)
+
 LIBRARIES: Mapping[KernelSet, KernelLibrary] = MappingProxyType(
-    {
-        KernelSet.PORTABLE_C: KernelLibrary(
-            name=KernelSet.PORTABLE_C,
-            folders=("portable_c",),
-            renderers=portable_c.RENDERERS,
-            scratch_bytes=portable_c.scratch_bytes,
-            overlap_bytes=portable_c.overlap_bytes,
-        ),
-        KernelSet.DSP_C: KernelLibrary(
-            name=KernelSet.DSP_C,
-            folders=("dsp_c", "portable_c"),
-            renderers=dsp_c.RENDERERS,
-            scratch_bytes=dsp_c.scratch_bytes,
-            overlap_bytes=dsp_c.overlap_bytes,
-            set_up_instructions=dsp_c.set_up_instructions,
-            instructions_per_mac=1.0,
-        ),
-        KernelSet.MVE_C: KernelLibrary(
-            name=KernelSet.MVE_C,
-            folders=("mve_c", "dsp_c", "portable_c"),
-            renderers=mve_c.RENDERERS,
-            scratch_bytes=mve_c.scratch_bytes,
-            overlap_bytes=mve_c.overlap_bytes,
-            set_up_instructions=mve_c.set_up_instructions,
-            instructions_per_mac=0.2,
-        ),
-    }
+    {kernels.name: _with_groups(kernels) for kernels in _KERNEL_SETS}
 )
 
 

@@ -14,7 +14,6 @@ from edgeflow.backends.firmware.kernel_set import KernelLibrary
 from edgeflow.backends.firmware.rendering import KernelCall, LayerContext, RenderedLayer
 from edgeflow.backends.firmware.rows import Band, band_layer, bands, image_inputs
 from edgeflow.errors import UnsupportedOperatorError
-from edgeflow.graph.groups import groups
 from edgeflow.graph.ir import Graph, Node
 
 _ROW_PARAMETERS = {1: ("input",), 2: ("first", "second")}
@@ -72,12 +71,6 @@ def render_layers(
             raise UnsupportedOperatorError(
                 f"{node.name}: the kernel set '{kernels.name}' has no kernel for {node.kind}",
                 hint=f"It has kernels for: {', '.join(sorted(kernels.renderers))}.",
-            )
-        if groups(graph, node) > 1:
-            raise UnsupportedOperatorError(
-                f"{node.name}: the kernel set '{kernels.name}' has no kernel for a CONV_2D in "
-                f"{groups(graph, node)} groups",
-                hint="Make the convolution ordinary or depthwise.",
             )
         if index in segment_of:
             variants = _row_variants(graph, kernels, segment_of[index], index)

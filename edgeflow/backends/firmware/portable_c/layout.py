@@ -34,10 +34,10 @@ def pad(layer: LayerContext) -> RenderedLayer:
     return RenderedLayer((call,))
 
 
-def _copy(
+def copy_call(
     count: int, size: int, steps: tuple[int, int], places: tuple[Expression, Expression]
 ) -> KernelCall:
-    """`count` pieces of `size` elements; input and output steps and places."""
+    """Copies `count` pieces of `size` elements; steps and places are of the input and output."""
     return KernelCall(
         function="edgeflow_copy",
         header="edgeflow_copy.h",
@@ -62,7 +62,7 @@ def concatenation(layer: LayerContext) -> RenderedLayer:
         piece = int(np.prod(layer.input(index).shape[axis:], dtype=np.int64))
         place, arrays = operand_place(layer, index)
         target = Expression(f"&edgeflow_arena[{at}]")
-        calls.append(_copy(outer, piece, (piece, row), (place, target)))
+        calls.append(copy_call(outer, piece, (piece, row), (place, target)))
         constants.extend(arrays)
         at += piece
     return RenderedLayer(tuple(calls), tuple(constants))
