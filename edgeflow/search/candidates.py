@@ -29,9 +29,8 @@ SEARCHED = (
     Bottleneck,
 )
 
-_EXPANSIONS = (0.5, 1, 1.5, 2, 3, 4, 6)  # of the input's channels
-_INNER_PARTS = (0.125, 0.25, 0.375, 0.5, 0.75, 1)  # of the output's channels
-_BOTTLENECK_PARTS = (0.125, 0.25, 0.375, 0.5, 0.75)
+_EXPANSIONS = (0.5, 1, 1.5, 2, 3, 4, 5, 6)  # of the input's channels
+_INNER_PARTS = (0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 1)  # of the output's channels
 _SIDES = (1, 3, 5)
 _GROUPS = (2, 4, 8)
 
@@ -192,7 +191,7 @@ def _residual(place: Place) -> Iterator[Drawn]:
 
 def _bottleneck(place: Place) -> Iterator[Drawn]:
     for kernel in _spatial(place):
-        for width in place.widths(_BOTTLENECK_PARTS, place.output[2]):
+        for width in place.widths(_INNER_PARTS, place.output[2]):
             cell = Bottleneck(
                 channels=place.output[2],
                 inner_channels=width,
