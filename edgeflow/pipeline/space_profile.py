@@ -41,6 +41,8 @@ HELD_OUT_SEED = 1
 _SEED = 0
 _INPUTS = 2
 _WITHIN = 0.02
+# Of an 8-bit row that is measured again in another network: weights and inputs move it that far.
+_SAME_KERNEL = 0.05
 _MOST_DRAWN = 10  # random networks for each that is wanted: some do not fit the target
 
 PROTOCOL = (
@@ -104,7 +106,11 @@ class _Measuring:
     def measure(self, graph: Graph) -> NetworkRun:
         run = run_layers(self.request.target, graph, _INPUTS, _SEED)
         self.device = run.device
-        self.rows |= {row.key: row for row in rows(run.layers) if row.key not in self.rows}
+        for row in rows(run.layers):
+            if row.key in self.rows:
+                _require_alike(self.request, self.rows[row.key], row)
+            else:
+                self.rows[row.key] = row
         return run
 
 
@@ -117,8 +123,8 @@ def profile_spaces(
     """The profile of some spaces: the rows of `known`, and those that it lacks.
 
     `keep` gets the profile after every network that was measured, so that an interrupted run goes
-    on from there. Raises ProfileFileError where `known` comes from another device, compiler or
-    runtime, and DoesNotFitError for a candidate that the target does not hold.
+    on from there. Raises ProfileFileError where `known` comes from another device, compiler,
+    runtime or other kernels, and DoesNotFitError for a candidate that the target does not hold.
     """
     measuring = _Measuring(request, {} if known is None else {row.key: row for row in known.rows})
     if known is not None:
@@ -224,3 +230,18 @@ def _require_the_same(header: Header, request: ProfileRequest) -> None:
                 f"{was}; it is now {now}",
                 hint="give the new one another --name, or remove the file to measure all rows anew",
             )
+
+
+def _require_alike(request: ProfileRequest, known: Row, again: Row) -> None:
+    """What is measured along with new rows shows whether the kernels are still those of the old.
+
+    Kernels of narrower weights may depend on values; those of 8 bits are enough to tell.
+    """
+    differs = abs(again.median - known.median) > _SAME_KERNEL * known.median
+    if known.precision.startswith("w8") and differs:
+        raise ProfileFileError(
+            f"the profile {request.target.name}/{request.name} was made with other kernels: "
+            f"{known.signature} took {known.median:,.0f} {Unit.INSTRUCTIONS} and takes "
+            f"{again.median:,.0f} now",
+            hint="give the new one another --name, or remove the file to measure all rows anew",
+        )

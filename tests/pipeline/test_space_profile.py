@@ -100,6 +100,14 @@ def test_rows_of_another_compiler_are_not_mixed_in(measured: Profile) -> None:
         )
 
 
+def test_rows_of_other_kernels_are_not_mixed_in(measured: Profile) -> None:
+    """Here the kernels of all rows but those that are to be measured had been 10 % slower."""
+    slower = tuple(row.model_copy(update={"median": 1.1 * row.median}) for row in measured.rows)
+    known = measured.model_copy(update={"rows": slower})
+    with pytest.raises(ProfileFileError, match="was made with other kernels"):
+        profile_spaces(_request(6, 0), known, lambda profile: None, silent)
+
+
 def test_candidates_of_networks_that_do_not_fit_are_measured_one_by_one() -> None:
     """A flash that holds one cell of 36 KiB, and not two."""
     wide = Convolution(channels=64)
