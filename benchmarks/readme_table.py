@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.mcu_table import markdown
+from benchmarks.search.markdown import tables as searched
 from benchmarks.train.markdown import comparisons
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,6 +46,9 @@ class PageTable:
 TABLES = (
     PageTable(README, RESULTS, "<!-- benchmarks.spine -->\n", table),
     PageTable(README, RESULTS.with_name("mcu.json"), "<!-- benchmarks.mcu -->\n", markdown),
+    PageTable(
+        README, RESULTS.with_name("search.json"), "<!-- benchmarks.search -->\n", searched
+    ),
     PageTable(
         TRAINING, RESULTS.with_name("train.json"), "<!-- benchmarks.train -->\n", comparisons
     ),
