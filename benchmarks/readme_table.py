@@ -46,9 +46,7 @@ class PageTable:
 TABLES = (
     PageTable(README, RESULTS, "<!-- benchmarks.spine -->\n", table),
     PageTable(README, RESULTS.with_name("mcu.json"), "<!-- benchmarks.mcu -->\n", markdown),
-    PageTable(
-        README, RESULTS.with_name("search.json"), "<!-- benchmarks.search -->\n", searched
-    ),
+    PageTable(README, RESULTS.with_name("search.json"), "<!-- benchmarks.search -->\n", searched),
     PageTable(
         TRAINING, RESULTS.with_name("train.json"), "<!-- benchmarks.train -->\n", comparisons
     ),
