@@ -38,12 +38,20 @@ class Figure:
     source: str
 
 
+def _time(seconds: float) -> str:
+    """Seconds in the unit in which they have one to three digits before the point."""
+    for factor, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "us")):
+        if seconds >= factor:
+            return f"{seconds / factor:.3g} {unit}"
+    return f"{seconds * 1e9:.3g} ns"
+
+
 def quantity(value: float, unit: Unit) -> str:
     """A number as people read it, with its unit."""
     if unit is Unit.FRACTION:
         return f"{value:.2%}"
     if unit is Unit.SECONDS:
-        return f"{value:.3g} s"
+        return _time(value)
     if unit is Unit.RATIO:
         return f"{value:.4f}"
     if unit is Unit.TARGET:

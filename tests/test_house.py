@@ -11,7 +11,8 @@ import pytest
 import edgeflow
 from edgeflow.pipeline.search_stages import SEARCHED_STAGES
 from edgeflow.pipeline.stage import Stage, source_files
-from edgeflow.pipeline.stages import GROW, INTEGER_STAGES, STAGES
+from edgeflow.pipeline.stages import GROW, INTEGER_STAGES, STAGES, for_family
+from edgeflow.targets.schema import TargetFamily
 
 PACKAGE = Path(edgeflow.__file__).parent
 
@@ -107,6 +108,7 @@ def reached(stage: Stage) -> set[str]:
         *{s.name: s for s in (*STAGES, *INTEGER_STAGES)}.values(),
         GROW,
         *SEARCHED_STAGES[2:7],
+        *for_family(STAGES, TargetFamily.LINUX)[4:],
     ],
     ids=lambda s: s.run.__module__.rpartition(".")[2],
 )

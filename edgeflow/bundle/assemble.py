@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeflow.backends.firmware.image import FirmwareImage
+from edgeflow.bundle.artifact import Artifact, json_bytes
 from edgeflow.bundle.summary import Summary
 from edgeflow.data.postprocessing import Postprocessing
 from edgeflow.data.preprocessing import Preprocessing
@@ -21,9 +19,6 @@ from edgeflow.data.recipe import answer, steps
 
 MODEL_TFLITE = "model.tflite"
 MODEL_ONNX = "model.onnx"
-FIRMWARE_ELF = "firmware/firmware.elf"
-FIRMWARE_BIN = "firmware/firmware.bin"
-FIRMWARE_LAYERS = "firmware/layers.json"
 TEST_INPUTS = "test/inputs.npy"
 TEST_EXPECTED = "test/expected.npy"
 TEST_LABELS = "test/labels.npy"
@@ -40,15 +35,14 @@ README = "README.md"
 class BundleParts:
     """Everything that a positive verdict lets into a bundle.
 
-    `firmware_files` are the C sources, startup code and linker script; test arrays are int8
-    inputs [N, ...], int8 outputs of the interpreter [N, ...] and labels: int64 [N], or target
+    `artifact` is what runs on the target, its files by path and how they are used; test arrays are
+    int8 inputs [N, ...], int8 outputs of the interpreter [N, ...] and labels: int64 [N], or target
     values float32 [N, outputs] in their unit; None where the data has none.
     """
 
     model_tflite: bytes
     model_onnx: bytes
-    firmware_files: Mapping[str, str]
-    image: FirmwareImage
+    artifact: Artifact
     inputs: NDArray[np.int8]
     expected: NDArray[np.int8]
     labels: NDArray[Any] | None
@@ -65,31 +59,18 @@ def assemble(parts: BundleParts) -> dict[str, bytes]:
     files = {
         MODEL_TFLITE: parts.model_tflite,
         MODEL_ONNX: parts.model_onnx,
-        FIRMWARE_ELF: parts.image.elf,
-        FIRMWARE_BIN: parts.image.bin,
-        FIRMWARE_LAYERS: _json(layers_document(parts.image)),
         TEST_INPUTS: _npy(parts.inputs),
         TEST_EXPECTED: _npy(parts.expected),
         TARGET: parts.target_json.encode(),
         CONFIG: parts.config_toml.encode(),
         PREPROCESSING: parts.preprocessing_json.encode(),
-        POSTPROCESSING: _json(parts.postprocessing.model_dump(mode="json")),
-        FIGURES: _json(parts.summary.model_dump(mode="json")),
+        POSTPROCESSING: json_bytes(parts.postprocessing.model_dump(mode="json")),
+        FIGURES: json_bytes(parts.summary.model_dump(mode="json")),
         REPORT: parts.report_html.encode(),
         README: _readme(parts).encode(),
     }
-    sources = {f"firmware/{name}": text.encode() for name, text in parts.firmware_files.items()}
     labels = {} if parts.labels is None else {TEST_LABELS: _npy(parts.labels)}
-    return {**sources, **files, **labels}
-
-
-def layers_document(image: FirmwareImage) -> dict[str, Any]:
-    """What `backends.firmware.image.read_image` needs beside the ELF file."""
-    return {
-        "input_bytes": image.input_bytes,
-        "output_bytes": image.output_bytes,
-        "layers": [asdict(layer) for layer in image.layers],
-    }
+    return {**parts.artifact.files, **files, **labels}
 
 
 def load_npy(content: bytes | Path) -> NDArray[Any]:
@@ -108,19 +89,18 @@ def _npy(array: NDArray[Any]) -> bytes:
     return stream.getvalue()
 
 
-def _json(document: Any) -> bytes:
-    return (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
-
-
 def _readme(parts: BundleParts) -> str:
     from jinja2 import Environment, StrictUndefined
 
-    text = (resources.files("edgeflow.bundle") / "README.md.j2").read_text("utf-8")
+    name = parts.artifact.readme
+    text = (resources.files("edgeflow.bundle") / name).read_text("utf-8")
     template = Environment(undefined=StrictUndefined, keep_trailing_newline=True).from_string(text)
     preprocessing = Preprocessing.model_validate_json(parts.preprocessing_json)
     return template.render(
         summary=parts.summary,
-        image=parts.image,
+        input_bytes=parts.artifact.input_bytes,
+        output_bytes=parts.artifact.output_bytes,
+        **parts.artifact.words,
         steps=steps(preprocessing),
         answer=answer(parts.postprocessing),
     )

@@ -56,7 +56,10 @@ class ScoreRow(_Value):
 
 
 class LayerRow(_Value):
-    """One layer on the device; `signature` is the key under which a profile holds such a layer."""
+    """One layer on the device; `signature` is the key under which a profile holds such a layer.
+
+    `instructions` where the device counts, `seconds` where it tells time; None where it does not.
+    """
 
     name: str
     symbol: str
@@ -64,7 +67,8 @@ class LayerRow(_Value):
     signature: str
     output_shape: tuple[int, ...]
     macs: int = Field(ge=0)
-    instructions: float = Field(ge=0)
+    instructions: float | None = Field(default=None, ge=0)
+    seconds: float | None = Field(default=None, ge=0)
     weight_bytes: int = Field(ge=0)
     output_bytes: int = Field(ge=0)
 
@@ -236,6 +240,14 @@ class Summary(_Value):
     def passed(self) -> bool:
         """Whether the gate let the artifact through."""
         return all(check.passed for check in self.checks)
+
+    @property
+    def cost_unit(self) -> Unit | None:
+        """The unit in which the device tells what layers cost; None where it tells nothing."""
+        if any(row.seconds is not None for row in self.layers):
+            return Unit.SECONDS
+        counted = any(row.instructions is not None for row in self.layers)
+        return Unit.INSTRUCTIONS if counted else None
 
     @property
     def all_scores(self) -> tuple[ScoreRow, ...]:

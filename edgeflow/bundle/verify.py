@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,34 +11,44 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from edgeflow.backends.firmware.image import FirmwareImage, read_image
-from edgeflow.backends.firmware.source import LayerSymbol
+from edgeflow.backends.firmware.image import FirmwareImage
+from edgeflow.backends.native.program import NativeProgram
+from edgeflow.backends.native.toolchain import require_fitting
 from edgeflow.bundle import assemble
+from edgeflow.bundle.artifact import FIRMWARE_BIN, read_artifact
 from edgeflow.bundle.manifest import Manifest, read_bundle
 from edgeflow.bundle.stated_scores import compare
 from edgeflow.bundle.summary import CheckRow, Summary
 from edgeflow.data.postprocessing import Postprocessing
 from edgeflow.data.score import Score, ScoreName
 from edgeflow.devices.device import INVOKE_SYMBOL, DeviceRun, LayerInstructions, RunLimits
-from edgeflow.errors import BundleError, EdgeflowError, VerdictError
+from edgeflow.errors import BundleError, DoesNotFitError, EdgeflowError, VerdictError
 from edgeflow.gate.scoring import output_grid, score_answers, scoring_of
-from edgeflow.graph.ir import Graph, OpKind
+from edgeflow.graph.ir import Graph
 from edgeflow.progress import Progress, ProgressEvent, silent
-from edgeflow.targets.schema import Target
+from edgeflow.targets.schema import Target, TargetFamily
 
 STAGE = "verify"
+_DEVICE_CHECK = {
+    TargetFamily.MICROCONTROLLER: "firmware against test/expected.npy",
+    TargetFamily.LINUX: "runner against test/expected.npy",
+}
+_SYSTEM_CHECK = "library against the target's system"
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What the re-check found: one row a check; no scores without labels."""
+    """What the re-check found: one row a check; no scores without labels.
+
+    `instructions` is None where the device does not count.
+    """
 
     bundle: Path
     target: str
     model: str
     images: int
     scores: tuple[Score, ...]
-    instructions: float
+    instructions: float | None
     checks: tuple[CheckRow, ...]
 
     @property
@@ -62,7 +71,7 @@ class _Opened:
     target: Target
     graph: Graph
     onnx_graph: Graph
-    image: FirmwareImage
+    artifact: FirmwareImage | NativeProgram
     inputs: NDArray[np.int8]
     expected: NDArray[np.int8]
     labels: NDArray[Any] | None
@@ -74,7 +83,6 @@ def verify(directory: Path, progress: Progress = silent) -> Verification:
 
     Raises BundleError where the bundle is damaged; a difference is a failed check, not an error.
     """
-    from edgeflow.devices.registry import device_for
     from edgeflow.graph.interpreter import run_batch
 
     progress(ProgressEvent(STAGE, "files against the manifest", 0, 3))
@@ -82,8 +90,8 @@ def verify(directory: Path, progress: Progress = silent) -> Verification:
     images = len(opened.inputs)
     progress(ProgressEvent(STAGE, f"interpreter over {images} inputs", 1, 3))
     answers = run_batch(opened.graph, opened.inputs)
-    progress(ProgressEvent(STAGE, f"firmware over {images} inputs", 2, 3))
-    run = device_for(opened.target).run(opened.image, opened.inputs, RunLimits())
+    progress(ProgressEvent(STAGE, f"artifact over {images} inputs", 2, 3))
+    run = _run(opened)
     scoring = scoring_of(opened.graph, opened.postprocessing, opened.inputs)
     counted = score_answers(run.outputs, opened.labels, scoring)
     checks = (
@@ -92,11 +100,11 @@ def verify(directory: Path, progress: Progress = silent) -> Verification:
         ),
         _same_graph(opened),
         *_same_grid(opened),
-        _binary(opened),
+        *_binary(opened),
         _equal("interpreter against test/expected.npy", opened.expected, answers),
-        _equal("firmware against test/expected.npy", opened.expected, run.outputs),
+        _equal(_DEVICE_CHECK[opened.target.family], opened.expected, run.outputs),
         *compare(opened.summary, counted),
-        _counts(opened.summary, run),
+        *([_counts(opened.summary, run)] if run.instructions.size else []),
     )
     progress(ProgressEvent(STAGE, "done", 3, 3))
     return Verification(
@@ -105,7 +113,7 @@ def verify(directory: Path, progress: Progress = silent) -> Verification:
         model=opened.summary.model,
         images=images,
         scores=counted,
-        instructions=float(run.instructions.mean()),
+        instructions=float(run.instructions.mean()) if run.instructions.size else None,
         checks=checks,
     )
 
@@ -133,14 +141,15 @@ def _open(directory: Path) -> _Opened:
             raise ValueError(f"{len(inputs)} inputs and {len(expected)} outputs")
         if labels is not None and len(labels) != len(inputs):
             raise ValueError(f"{len(inputs)} inputs and {len(labels)} labels")
+        target = Target.model_validate_json(files[assemble.TARGET])
         return _Opened(
             manifest=manifest,
             files=files,
             summary=Summary.model_validate_json(files[assemble.FIGURES]),
-            target=Target.model_validate_json(files[assemble.TARGET]),
+            target=target,
             graph=tflite.read(files[assemble.MODEL_TFLITE]),
             onnx_graph=onnx_qdq.read(files[assemble.MODEL_ONNX]),
-            image=_image(files),
+            artifact=read_artifact(files, target),
             inputs=inputs,
             expected=expected,
             labels=labels,
@@ -164,18 +173,6 @@ def _labels(files: Mapping[str, bytes]) -> NDArray[Any] | None:
     return None if content is None else assemble.load_npy(content)
 
 
-def _image(files: Mapping[str, bytes]) -> FirmwareImage:
-    try:
-        document = json.loads(files[assemble.FIRMWARE_LAYERS])
-        layers = tuple(
-            LayerSymbol(**{**row, "kind": OpKind(row["kind"])}) for row in document["layers"]
-        )
-        sizes = int(document["input_bytes"]), int(document["output_bytes"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{assemble.FIRMWARE_LAYERS}: {error}") from error
-    return read_image(files[assemble.FIRMWARE_ELF], layers, *sizes)
-
-
 def _same_graph(opened: _Opened) -> CheckRow:
     from edgeflow.graph.fingerprint import fingerprint
 
@@ -197,10 +194,30 @@ def _same_grid(opened: _Opened) -> tuple[CheckRow, ...]:
     return (CheckRow(name=name, passed=stated == grid, detail=detail),)
 
 
-def _binary(opened: _Opened) -> CheckRow:
-    same = opened.image.bin == opened.files[assemble.FIRMWARE_BIN]
-    detail = f"{opened.image.flash_bytes:,} bytes" if same else "they load different bytes"
-    return CheckRow(name="firmware.bin against firmware.elf", passed=same, detail=detail)
+def _run(opened: _Opened) -> DeviceRun:
+    """The artifact's own answers to every test input."""
+    from edgeflow.devices.linux_runner import runner_for
+    from edgeflow.devices.registry import device_for
+
+    artifact, target = opened.artifact, opened.target
+    if isinstance(artifact, FirmwareImage):
+        return device_for(target).run(artifact, opened.inputs, RunLimits())
+    return runner_for(target).run(artifact, opened.inputs, RunLimits())
+
+
+def _binary(opened: _Opened) -> tuple[CheckRow, ...]:
+    """What else hangs together: of firmware its two files, of a program what it asks of Linux."""
+    artifact = opened.artifact
+    if isinstance(artifact, FirmwareImage):
+        same = artifact.bin == opened.files[FIRMWARE_BIN]
+        detail = f"{artifact.flash_bytes:,} bytes" if same else "they load different bytes"
+        return (CheckRow(name="firmware.bin against firmware.elf", passed=same, detail=detail),)
+    try:
+        require_fitting(artifact, opened.target)
+    except DoesNotFitError as error:
+        return (CheckRow(name=_SYSTEM_CHECK, passed=False, detail=error.message),)
+    needs = f"glibc {'.'.join(map(str, artifact.glibc))}" if artifact.glibc else "no library"
+    return (CheckRow(name=_SYSTEM_CHECK, passed=True, detail=f"it needs {needs}"),)
 
 
 def _equal(name: str, expected: NDArray[np.int8], answers: NDArray[np.int8]) -> CheckRow:
@@ -217,7 +234,7 @@ def _equal(name: str, expected: NDArray[np.int8], answers: NDArray[np.int8]) -> 
 def _counts(summary: Summary, run: DeviceRun) -> CheckRow:
     counted = {layer.symbol: _mean(layer) for layer in run.layers}
     overhead = counted.pop(INVOKE_SYMBOL, 0.0)
-    stated = {row.symbol: row.instructions for row in summary.layers}
+    stated = {row.symbol: row.instructions or 0.0 for row in summary.layers}
     wrong = sorted(name for name in stated if counted.get(name) != stated[name])
     wrong += sorted(counted.keys() - stated.keys())
     if overhead != summary.overhead_instructions:

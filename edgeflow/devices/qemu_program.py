@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from edgeflow.errors import MissingToolError
-from edgeflow.targets.schema import Target
+from edgeflow.targets.schema import InstructionSet, Target
 
 _SECONDS = 30
 
@@ -29,6 +29,11 @@ EMULATORS = (
     Emulator("Arm", "Arm", "qemu-system-arm", "qemu-system-arm"),
     Emulator("RISC-V", "RV32", "qemu-system-riscv32", "qemu-system-misc"),
 )
+
+
+USER_EMULATORS = {
+    InstructionSet.AARCH64: Emulator("AArch64 programs", "Armv8", "qemu-aarch64", "qemu-user"),
+}
 
 
 def install_hint(emulator: Emulator) -> str:
@@ -50,6 +55,22 @@ def program(target: Target) -> str:
             f"Target {target.name}: no emulator is known for the architecture {architecture!r}.",
             hint=f"Known: {', '.join(e.isa for e in EMULATORS)}.",
         )
+    return _path(emulator, target)
+
+
+def user_program(target: Target) -> str:
+    """The path of the QEMU that runs programs for a Linux target; raises MissingToolError."""
+    emulator = USER_EMULATORS.get(target.core.instruction_set)
+    if emulator is None:
+        raise MissingToolError(
+            f"Target {target.name}: no emulator of programs for "
+            f"{target.core.instruction_set} is known.",
+            hint=f"Known: {', '.join(USER_EMULATORS)}.",
+        )
+    return _path(emulator, target)
+
+
+def _path(emulator: Emulator, target: Target) -> str:
     path = shutil.which(emulator.program)
     if path is None:
         hint = install_hint(emulator)

@@ -12,7 +12,7 @@ from edgeflow.errors import ConfigError
 
 
 class Budget(BaseModel):
-    """Upper limits in bytes and instructions per inference; a limit of the task's score.
+    """Upper limits in bytes, instructions and seconds per inference; a limit of the task's score.
 
     At least `accuracy` (classification) or `auc` (anomaly), at most `rmse` (regression, in the
     unit of the target).
@@ -23,6 +23,7 @@ class Budget(BaseModel):
     flash_bytes: int | None = Field(default=None, gt=0)
     ram_bytes: int | None = Field(default=None, gt=0)
     instructions: int | None = Field(default=None, gt=0)
+    latency_seconds: float | None = Field(default=None, gt=0.0)
     accuracy: float | None = Field(default=None, ge=0.0, le=1.0)
     rmse: float | None = Field(default=None, gt=0.0)
     auc: float | None = Field(default=None, ge=0.0, le=1.0)

@@ -29,6 +29,7 @@ class CheckName(StrEnum):
     RMSE = "RMSE on the device"
     AUC = "AUC on the device"
     INSTRUCTIONS = "instructions per inference"
+    LATENCY = "latency"
     FLASH = "flash"
     RAM = "RAM"
 
@@ -61,17 +62,18 @@ class Evidence:
     unit, for regression) is None where the data has none: bit-exactness and costs are all there is
     to judge. `scoring` says how answers are read.
     `ram_bytes` is static data plus the stack's high-water mark; `instructions` the largest count of
-    one inference.
+    one inference, `latency_seconds` its median time; None where a device does not tell.
     """
 
     expected: Int8
     device: Int8
     host: Int8 | None
     labels: NDArray[Any] | None
-    instructions: int
+    instructions: int | None
     flash_bytes: int
     ram_bytes: int
     scoring: Scoring = field(default_factory=Scoring)
+    latency_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -111,9 +113,7 @@ def judge(evidence: Evidence, budget: Budget) -> Verdict:
             else [_equality(CheckName.HOST_BIT_EXACT, evidence.expected, evidence.host)]
         ),
         *([] if evidence.labels is None else [_score(LIMITED[task][1], counted, limit)]),
-        _at_most(
-            CheckName.INSTRUCTIONS, evidence.instructions, budget.instructions, Unit.INSTRUCTIONS
-        ),
+        *_costs(evidence, budget),
         _at_most(CheckName.FLASH, evidence.flash_bytes, budget.flash_bytes, Unit.BYTES),
         _at_most(CheckName.RAM, evidence.ram_bytes, budget.ram_bytes, Unit.BYTES),
     ]
@@ -158,6 +158,37 @@ def _equality(name: CheckName, expected: Int8, answers: Int8) -> Check:
         f"the largest difference is {largest}"
     )
     return Check(name, False, wrong, 0, Unit.COUNT, detail)
+
+
+def _costs(evidence: Evidence, budget: Budget) -> list[Check]:
+    """Instructions and time, where the device tells them. A budget of the other one fails."""
+    checks = []
+    counted, limit = evidence.instructions, budget.instructions
+    if counted is not None:
+        checks.append(_at_most(CheckName.INSTRUCTIONS, counted, limit, Unit.INSTRUCTIONS))
+    elif limit is not None:
+        checks.append(_untold(CheckName.INSTRUCTIONS, limit, Unit.INSTRUCTIONS))
+    latency, longest = evidence.latency_seconds, budget.latency_seconds
+    if latency is not None:
+        checks.append(_in_time(latency, longest))
+    elif longest is not None:
+        checks.append(_untold(CheckName.LATENCY, longest, Unit.SECONDS))
+    return checks
+
+
+def _untold(name: CheckName, limit: float, unit: Unit) -> Check:
+    return Check(name, False, 0.0, limit, unit, "the device does not tell it")
+
+
+def _in_time(seconds: float, limit: float | None) -> Check:
+    shown, unit = quantity(seconds, Unit.SECONDS), Unit.SECONDS
+    if limit is None:
+        return Check(CheckName.LATENCY, True, seconds, None, unit, f"{shown} (no budget)")
+    wanted = quantity(limit, unit)
+    if seconds <= limit:
+        return Check(CheckName.LATENCY, True, seconds, limit, unit, f"{shown} of {wanted}")
+    detail = f"{shown}, {seconds / limit - 1:.1%} over the budget of {wanted}"
+    return Check(CheckName.LATENCY, False, seconds, limit, unit, detail)
 
 
 def _at_most(name: CheckName, value: int, limit: int | None, unit: Unit) -> Check:

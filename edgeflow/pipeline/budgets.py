@@ -13,12 +13,18 @@ FIELDS: Mapping[str, str] = {
     "flash": "flash_bytes",
     "ram": "ram_bytes",
     "instructions": "instructions",
+    "latency": "latency_seconds",
     "accuracy": "accuracy",
     "rmse": "rmse",
     "auc": "auc",
 }
-EXAMPLES = "flash=64KiB, ram=16k, instructions=500k, accuracy=0.95, rmse=0.1, auc=0.9"
+EXAMPLES = "flash=64KiB, ram=16k, instructions=500k, latency=2ms, accuracy=0.95, rmse=0.1"
 _SHARES = {"accuracy": "an accuracy", "auc": "an AUC"}
+
+_ABOVE_ZERO = {
+    "rmse": ("an RMSE", "write the largest error to be let through, in the unit of the target"),
+    "latency": ("a latency", "write the time of one inference with its unit, such as 2ms"),
+}
 
 _BYTE_UNITS: Mapping[str, int] = {
     "": 1,
@@ -31,11 +37,13 @@ _BYTE_UNITS: Mapping[str, int] = {
     "mb": 1000**2,
 }
 _COUNT_UNITS: Mapping[str, int] = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+_TIME_UNITS: Mapping[str, float] = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 _FRACTION_UNITS: Mapping[str, float] = {"": 1.0, "%": 0.01}
 _UNITS: Mapping[str, Mapping[str, float]] = {
     "flash": _BYTE_UNITS,
     "ram": _BYTE_UNITS,
     "instructions": _COUNT_UNITS,
+    "latency": _TIME_UNITS,
     "accuracy": _FRACTION_UNITS,
     "rmse": {"": 1.0},
     "auc": _FRACTION_UNITS,
@@ -88,12 +96,10 @@ def _parse_quantity(argument: str, name: str, text: str) -> int | float:
                 hint="write 0.95 or 95%",
             )
         return value
-    if name == "rmse":
+    if name in _ABOVE_ZERO:
         if not 0.0 < value < math.inf:
-            raise UsageError(
-                f"--budget {argument}: an RMSE is larger than 0",
-                hint="write the largest error to be let through, in the unit of the target",
-            )
+            what, hint = _ABOVE_ZERO[name]
+            raise UsageError(f"--budget {argument}: {what} is larger than 0", hint=hint)
         return value
     if value < 1 or not math.isfinite(value) or value != int(value):
         raise UsageError(

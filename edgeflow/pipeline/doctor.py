@@ -168,12 +168,13 @@ def _write_into(folder: Path) -> str:
 
 def _optional_tools() -> Iterable[Finding]:
     from edgeflow.backends.tflm.compiler import CPP, INSTALL_HINT
-    from edgeflow.devices.qemu_program import EMULATORS, install_hint
+    from edgeflow.devices.qemu_program import EMULATORS, USER_EMULATORS, install_hint
 
     for program, purpose, remedy in (
         ("g++", "faster NNCF operators", "install g++ (Debian, Ubuntu: apt install g++)"),
         (CPP, "builds TensorFlow Lite Micro for --engine tflm", INSTALL_HINT),
         *((e.program, f"emulates boards ({e.isa})", install_hint(e)) for e in EMULATORS),
+        *((e.program, f"runs {e.isa}", install_hint(e)) for e in USER_EMULATORS.values()),
     ):
         path = shutil.which(program)
         if path:

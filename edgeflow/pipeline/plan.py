@@ -25,6 +25,7 @@ from edgeflow.pipeline.network_cost import profile_digest, profiles_digest
 from edgeflow.pipeline.stage import Stage
 from edgeflow.pipeline.target_bits import weight_bits
 from edgeflow.pipeline.taught import portable_teacher, teacher_digest, with_taught_and_pruned
+from edgeflow.pipeline.told import require_told
 from edgeflow.targets import registry
 from edgeflow.targets.schema import Target
 
@@ -55,7 +56,12 @@ def make_plan(config: Config) -> Plan:
     """Resolve every name of the configuration; nothing is written. Raises what cannot be found."""
     from edgeflow.data.sources import task_of
     from edgeflow.pipeline.search_stages import SEARCHED_STAGES
-    from edgeflow.pipeline.stages import GROWN_STAGES, NARROWED_STAGES, STAGES_BY_MODEL
+    from edgeflow.pipeline.stages import (
+        GROWN_STAGES,
+        NARROWED_STAGES,
+        STAGES_BY_MODEL,
+        for_family,
+    )
 
     kind = kind_of_model(config.build.model)
     if config.grow.enabled and kind is not ModelKind.REFERENCE:
@@ -80,6 +86,7 @@ def make_plan(config: Config) -> Plan:
     config = _with_value_range(_with_network_of(config, task))
     target = registry.load(config.build.target)
     _require_weight_bits(config, target)
+    require_told(config, target)
     stages = STAGES_BY_MODEL[kind]
     if config.grow.enabled:
         stages = GROWN_STAGES
@@ -87,7 +94,7 @@ def make_plan(config: Config) -> Plan:
         stages = NARROWED_STAGES
     if config.search.enabled:
         stages = SEARCHED_STAGES
-    stages = with_taught_and_pruned(config, kind, task, stages)
+    stages = for_family(with_taught_and_pruned(config, kind, task, stages), target.family)
     return Plan(
         config=config,
         target=target,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from edgeflow.pipeline.brought import ModelKind
-from edgeflow.pipeline.stage import Stage
+from edgeflow.pipeline.stage import Stage, StageContext
 from edgeflow.pipeline.steps import (
     bundle,
     compile,  # noqa: A004 (the stage's name; the builtin is not used here)
@@ -15,6 +15,11 @@ from edgeflow.pipeline.steps import (
     generate,
     grow,
     import_integer,
+    linux_bundle,
+    linux_compile,
+    linux_gate,
+    linux_report,
+    linux_run,
     narrow,
     prune,
     quantize,
@@ -23,6 +28,7 @@ from edgeflow.pipeline.steps import (
     teacher,
     train,
 )
+from edgeflow.targets.schema import TargetFamily
 
 _BROUGHT = (
     "edgeflow.data",
@@ -56,6 +62,7 @@ _DEPLOYED = (
 _REPORTED = (
     *_DEPLOYED,
     "edgeflow.pipeline.steps.gate",
+    "edgeflow.pipeline.steps.layer_rows",
     "edgeflow.pipeline.steps.memory_rows",
     "edgeflow.pipeline.steps.report",
     "edgeflow.pipeline.steps.score_rows",
@@ -244,6 +251,20 @@ def to_bundle(model: str, found: tuple[str, ...]) -> tuple[Stage, ...]:
     )
 
 
+_LINUX_MODULES = (
+    *_REPORTED,
+    "edgeflow.pipeline.steps.bundle",
+    "edgeflow.pipeline.steps.linux_compile",
+    "edgeflow.pipeline.steps.linux_run",
+)
+_LINUX_RUNS: Mapping[str, Callable[[StageContext], None]] = {
+    "compile": linux_compile.run,
+    "run": linux_run.run,
+    "gate": linux_gate.run,
+    "report": linux_report.run,
+    "bundle": linux_bundle.run,
+}
+
 STAGES = (DATA, TRAIN, QUANTIZE, *to_bundle("quantize", ("data", "train", "quantize")))
 GROWN_STAGES = (DATA, GROW, *STAGES[2:])
 NARROWED_STAGES = (DATA, NARROW, *STAGES[2:])
@@ -269,6 +290,22 @@ def with_pruning(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     index = next(i for i, stage in enumerate(stages) if stage.name == TRAIN.name)
     dense = replace(stages[index], name=prune.DENSE)
     return (*stages[:index], dense, PRUNE, *stages[index + 1 :])
+
+
+def for_family(stages: tuple[Stage, ...], family: TargetFamily) -> tuple[Stage, ...]:
+    """The same for a family of targets: what follows the sources is a program on Linux."""
+    if family is TargetFamily.MICROCONTROLLER:
+        return stages
+    return tuple(
+        replace(
+            stage,
+            run=_LINUX_RUNS[stage.name],
+            modules=tuple(dict.fromkeys((*_LINUX_MODULES, *stage.modules))),
+        )
+        if stage.name in _LINUX_RUNS
+        else stage
+        for stage in stages
+    )
 
 
 STAGES_BY_MODEL: Mapping[ModelKind, tuple[Stage, ...]] = {

@@ -76,16 +76,18 @@ def _percent_limits(values: list[float]) -> tuple[float, float]:
 
 
 def layer_plot(summary: Summary) -> str:
-    """Instructions of every layer, in the order in which they run."""
+    """Instructions or microseconds of every layer, in the order in which they run."""
     rows = summary.layers
     figure, (axes,) = figure_of(WIDTH_INCHES, 0.9 + 0.27 * len(rows))
-    costs = [row.instructions for row in rows]
-    total = sum(costs) + summary.overhead_instructions
+    in_time = summary.cost_unit is Unit.SECONDS
+    costs = [(row.seconds or 0.0) * 1e6 if in_time else row.instructions or 0.0 for row in rows]
+    total = (sum(costs) + summary.overhead_instructions) or 1.0
+    unit, digits = ("microseconds", ",.1f") if in_time else ("instructions", ",.0f")
     labels = [f"{index:02d}  {row.operator.lower()}" for index, row in enumerate(rows)]
     axes.barh(labels, costs, color=ACCENT, height=0.7)
     for index, cost in enumerate(costs):
         axes.annotate(
-            f"{cost:,.0f}  ({cost / total:.1%})",
+            f"{cost:{digits}}  ({cost / total:.1%})",
             (cost, index),
             textcoords="offset points",
             xytext=(4, 0),
@@ -97,7 +99,7 @@ def layer_plot(summary: Summary) -> str:
     axes.margins(x=0.22)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.tick_params(axis="x", labelsize=7)
-    axes.set_xlabel(f"instructions per inference, {summary.layer_kind}")
+    axes.set_xlabel(f"{unit} per inference, {summary.layer_kind}")
     return svg_of(figure)
 
 

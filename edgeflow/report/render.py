@@ -23,7 +23,7 @@ def render(summary: Summary) -> str:
     template = (resources.files("edgeflow.report") / "report.html.j2").read_text("utf-8")
     drawn = {
         "scores": plots.score_plot(summary) if summary.all_scores else "",
-        "layers": plots.layer_plot(summary),
+        "layers": plots.layer_plot(summary) if summary.cost_unit else "",
         "arena": plots.arena_plot(summary) if summary.arena_peak is not None else "",
         "regions": plots.region_plot(summary),
         "growth": plots.growth_plot(summary) if summary.growth else "",

@@ -21,6 +21,7 @@ class TargetFamily(StrEnum):
     """What sort of device a target is; it decides which backends apply."""
 
     MICROCONTROLLER = "microcontroller"
+    LINUX = "linux"
 
 
 class KernelSet(StrEnum):
@@ -36,10 +37,12 @@ class RunnerKind(StrEnum):
 
     UNICORN = "unicorn"
     QEMU = "qemu"
+    HOST = "host"
+    QEMU_USER = "qemu-user"
 
 
 class MemoryKind(StrEnum):
-    """What a memory region holds."""
+    """What a memory region holds; the storage of a Linux system is its flash."""
 
     FLASH = "flash"
     RAM = "ram"
@@ -50,6 +53,8 @@ class InstructionSet(StrEnum):
 
     THUMB = "thumb"
     RISCV = "riscv"
+    AARCH64 = "aarch64"
+    X86_64 = "x86-64"
 
 
 class Core(_Value):
@@ -63,18 +68,24 @@ class Core(_Value):
 
     @property
     def instruction_set(self) -> InstructionSet:
-        """The family that the architecture's name says: RV32… is RISC-V, Arm's Armv… are Thumb."""
-        is_riscv = self.architecture.startswith("RV32")
-        return InstructionSet.RISCV if is_riscv else InstructionSet.THUMB
+        """The family that the architecture's name says; Armv…-A is AArch64, other Armv… Thumb."""
+        if self.architecture.startswith("x86-64"):
+            return InstructionSet.X86_64
+        if self.architecture.startswith("RV32"):
+            return InstructionSet.RISCV
+        return InstructionSet.AARCH64 if self.architecture[-2:] == "-A" else InstructionSet.THUMB
 
 
 class MemoryRegion(_Value):
-    """One contiguous region: its address and its size in bytes."""
+    """One contiguous region: its address and its size in bytes.
+
+    Where an operating system gives out memory, regions have no address: `origin` stays 0.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
     kind: MemoryKind
-    origin: int = Field(ge=0, lt=2**32)
-    size_bytes: int = Field(gt=0, lt=2**32)
+    origin: int = Field(default=0, ge=0, lt=2**32)
+    size_bytes: int = Field(gt=0, lt=2**48)
 
 
 class LegalOperator(_Value):
@@ -108,13 +119,15 @@ class Runner(_Value):
     """
 
     kind: RunnerKind
-    cpu_model: str
+    cpu_model: str = ""
     machine: str = ""
 
     @model_validator(mode="after")
     def _whole_boards_have_names(self) -> Runner:
         if (self.kind is RunnerKind.QEMU) != bool(self.machine):
             raise ValueError(f"machine: is for kind = '{RunnerKind.QEMU}', which needs it")
+        if not self.cpu_model and self.kind is not RunnerKind.HOST:
+            raise ValueError("cpu_model: an emulator needs the processor that it shall be")
         return self
 
 
@@ -125,11 +138,50 @@ class Firmware(_Value):
     stack_bytes: int = Field(default=4096, ge=256)
 
 
+class LinuxSystem(_Value):
+    """The operating system of a board, as shipped: what an artifact may ask of it.
+
+    `glibc` is the version of the C library, `python` that of the system's interpreter.
+    """
+
+    distribution: str = Field(min_length=1)
+    glibc: str = Field(pattern=r"^2\.[0-9]+$")
+    python: str = Field(default="", pattern=r"^(3\.[0-9]+)?$")
+
+    @property
+    def glibc_version(self) -> tuple[int, int]:
+        """The version as two numbers."""
+        major, minor = self.glibc.split(".")
+        return int(major), int(minor)
+
+
+class Gpu(_Value):
+    """A graphics processor: its architecture (such as sm_53), and what its software takes.
+
+    `ptx_version` is the newest PTX that the driver compiles, `onnx_opset` the newest opset that its
+    TensorRT imports. With `shares_memory` it has no memory beside the processor's.
+    """
+
+    name: str = Field(min_length=1)
+    architecture: str = Field(pattern=r"^sm_[0-9]+$")
+    fp16: bool
+    int8: bool
+    cuda: str = Field(pattern=r"^[0-9]+\.[0-9]+$")
+    ptx_version: str = Field(pattern=r"^[0-9]+\.[0-9]+$")
+    tensorrt: str = Field(default="", pattern=r"^([0-9]+\.[0-9]+)?$")
+    onnx_opset: int | None = Field(default=None, ge=7)
+    shares_memory: bool = False
+
+
+_LINUX_RUNNERS = frozenset({RunnerKind.HOST, RunnerKind.QEMU_USER})
+_ADDRESSES = 2**32
+
+
 class Target(_Value):
     """A device, whole: the value that every stage after training depends on."""
 
     schema_version: Literal[1]
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
     description: str
     family: TargetFamily
     core: Core
@@ -139,6 +191,8 @@ class Target(_Value):
     toolchain: Toolchain
     runner: Runner
     firmware: Firmware = Firmware()
+    linux: LinuxSystem | None = None
+    gpu: Gpu | None = None
     sources: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -146,13 +200,31 @@ class Target(_Value):
         for kind in MemoryKind:
             if not any(region.kind is kind for region in self.memory):
                 raise ValueError(f"memory: no region of kind '{kind}'")
+        if self.family is TargetFamily.MICROCONTROLLER:
+            self._require_addresses()
+        kinds = [operator.kind for operator in self.operators]
+        if len(set(kinds)) != len(kinds):
+            raise ValueError("operators: an operator is listed twice")
+        return self
+
+    def _require_addresses(self) -> None:
         ordered = sorted(self.memory, key=lambda region: region.origin)
         for low, high in pairwise(ordered):
             if low.origin + low.size_bytes > high.origin:
                 raise ValueError(f"memory: regions '{low.name}' and '{high.name}' overlap")
-        kinds = [operator.kind for operator in self.operators]
-        if len(set(kinds)) != len(kinds):
-            raise ValueError("operators: an operator is listed twice")
+        if ordered[-1].origin + ordered[-1].size_bytes > _ADDRESSES:
+            raise ValueError(f"memory: region '{ordered[-1].name}' ends beyond 32-bit addresses")
+
+    @model_validator(mode="after")
+    def _family_fits(self) -> Target:
+        is_linux = self.family is TargetFamily.LINUX
+        if is_linux != (self.linux is not None):
+            raise ValueError(f"linux: is for family = '{TargetFamily.LINUX}', which needs it")
+        if is_linux != (self.runner.kind in _LINUX_RUNNERS):
+            allowed = [k for k in RunnerKind if (k in _LINUX_RUNNERS) == is_linux]
+            raise ValueError(f"runner.kind: family '{self.family}' runs in {' or '.join(allowed)}")
+        if self.gpu is not None and not is_linux:
+            raise ValueError(f"gpu: is for family = '{TargetFamily.LINUX}'")
         return self
 
     def region(self, kind: MemoryKind) -> MemoryRegion:

@@ -8,8 +8,10 @@ from edgeflow.graph.ir import OpKind
 INPUT_BYTES = 16
 OUTPUT_BYTES = 16
 
-HEADER = """
+HEADER = f"""
 #include <stdint.h>
+#define EDGEFLOW_INPUT_BYTES {INPUT_BYTES}
+#define EDGEFLOW_OUTPUT_BYTES {OUTPUT_BYTES}
 int8_t *edgeflow_input(void);
 const int8_t *edgeflow_output(void);
 void edgeflow_invoke(void);

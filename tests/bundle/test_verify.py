@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edgeflow.backends.firmware.image import read_image
-from edgeflow.bundle import assemble
+from edgeflow.bundle import artifact, assemble
 from edgeflow.bundle.manifest import read_bundle, write_bundle
 from edgeflow.bundle.verify import Verification, require, verify
 from edgeflow.errors import BundleError, VerdictError
@@ -65,10 +65,10 @@ def test_a_copy_elsewhere_passes_without_torch_or_the_run_directory(
 
 def test_another_firmware_is_noticed(forged: Callable[[Change], Path]) -> None:
     def swap_weight(files: dict[str, bytes]) -> None:
-        image = bytearray(files[assemble.FIRMWARE_ELF])
+        image = bytearray(files[artifact.FIRMWARE_ELF])
         place = image.index(_weights(files))
         image[place] ^= 0x55
-        files[assemble.FIRMWARE_ELF] = bytes(image)
+        files[artifact.FIRMWARE_ELF] = bytes(image)
 
     verification = verify(forged(swap_weight))
     assert "firmware against test/expected.npy" in failed(verification)
@@ -121,8 +121,8 @@ def test_an_embellished_instruction_count_is_noticed(forged: Callable[[Change], 
     [
         assemble.MODEL_TFLITE,
         assemble.MODEL_ONNX,
-        assemble.FIRMWARE_ELF,
-        assemble.FIRMWARE_LAYERS,
+        artifact.FIRMWARE_ELF,
+        artifact.FIRMWARE_LAYERS,
         assemble.TEST_INPUTS,
         assemble.TARGET,
         assemble.FIGURES,
@@ -151,7 +151,7 @@ def _npy(array: np.ndarray) -> bytes:
 
 def _weights(files: dict[str, bytes]) -> bytes:
     """The first constants of the last layer as they lie in the image."""
-    image = read_image(files[assemble.FIRMWARE_ELF], (), 0, 0)
+    image = read_image(files[artifact.FIRMWARE_ELF], (), 0, 0)
     symbol = [s for s in image.symbols.values() if s.name.endswith("_weights")][-1]
     start = symbol.address - image.load_address
     return image.bin[start : start + min(64, symbol.size_bytes)]

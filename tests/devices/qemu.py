@@ -9,7 +9,7 @@ import pytest
 from edgeflow.devices.qemu_program import EMULATORS, program
 from edgeflow.errors import MissingToolError
 from edgeflow.targets.registry import load, names
-from edgeflow.targets.schema import RunnerKind, Target
+from edgeflow.targets.schema import RunnerKind, Target, TargetFamily
 
 UNICORN_MODELS = {
     "mps2-an386": "UC_CPU_ARM_CORTEX_M4",
@@ -42,10 +42,12 @@ def in_unicorn(board: Target) -> Target:
 
 
 def marked_names() -> list[object]:
-    """Every target's name; those that QEMU runs are marked, and skipped where it is absent."""
+    """Every microcontroller's name; those that QEMU runs are marked, skipped where it is absent."""
     found: list[object] = []
     for name in names():
         target = load(name)
+        if target.family is not TargetFamily.MICROCONTROLLER:
+            continue
         if target.runner.kind is not RunnerKind.QEMU:
             found.append(name)
             continue

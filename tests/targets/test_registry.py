@@ -29,9 +29,14 @@ SHIPPED = (
     "cortex-m7",
     "cortex-m85",
     "esp32c3",
+    "jetson-nano",
+    "jetson-orin-nano",
+    "linux-x86_64",
     "mps2-an386",
     "mps2-an500",
     "mps3-an547",
+    "raspberry-pi-4",
+    "raspberry-pi-5",
     "riscv32",
     "riscv32-virt",
     "stm32h7a3",
@@ -79,6 +84,18 @@ def test_a_shipped_target_is_whole_and_says_where_its_data_is_from(name: str) ->
         assert operator.activation_bits == (8,)
         assert operator.weight_bits == ((8, 4, 2) if operator.kind in weighted else (8,))
     assert target.sources
+
+
+def test_the_jetson_nano_has_what_its_jetpack_has() -> None:
+    nano = load("jetson-nano")
+    assert nano.linux is not None
+    assert nano.gpu is not None
+    assert nano.linux.glibc_version == (2, 27)
+    assert nano.linux.python == "3.6"
+    assert (nano.gpu.architecture, nano.gpu.fp16, nano.gpu.int8) == ("sm_53", True, False)
+    assert (nano.gpu.cuda, nano.gpu.tensorrt, nano.gpu.onnx_opset) == ("10.2", "8.2", 13)
+    assert nano.gpu.shares_memory
+    assert nano.region(MemoryKind.RAM).size_bytes == 4 << 30
 
 
 def test_boards_have_the_memory_and_clock_of_their_datasheets() -> None:
@@ -171,6 +188,26 @@ INVALID = {
     "unknown operator": (
         BOARD.replace("[core]", 'operators = [{ kind = "CONV_3D" }]\n[core]'),
         "operators[0].kind: should be 'CONV_2D', 'DEPTHWISE_CONV_2D'",
+    ),
+    "a system without an operating system": (
+        BOARD.replace('name = "my-board"', 'name = "my-board"\nfamily = "linux"'),
+        "linux: is for family = 'linux', which needs it",
+    ),
+    "an operating system on a microcontroller": (
+        BOARD + '[linux]\ndistribution = "any"\nglibc = "2.27"\n',
+        "linux: is for family = 'linux', which needs it",
+    ),
+    "a runner of the other family": (
+        BOARD + '[runner]\nkind = "host"\n',
+        "runner.kind: family 'microcontroller' runs in unicorn or qemu",
+    ),
+    "an emulator of no processor": (
+        BOARD + '[runner]\ncpu_model = ""\n',
+        "cpu_model: an emulator needs the processor that it shall be",
+    ),
+    "memory beyond addresses": (
+        BOARD.replace("size_bytes = 0x8000", "size_bytes = 0x100000000"),
+        "memory: region 'sram' ends beyond 32-bit addresses",
     ),
     "overlap": (
         BOARD.replace("0x20000000", "0x08000100"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files as resource_files
@@ -14,6 +13,7 @@ from pathlib import Path
 from edgeflow.backends.firmware.compiler import CompilerError, run_compiler
 from edgeflow.backends.firmware.image import FirmwareImage, read_image
 from edgeflow.backends.firmware.source import SourceTree
+from edgeflow.backends.firmware.source_files import write_source_files
 from edgeflow.errors import DoesNotFitError, TargetFileError, ToolFailedError
 from edgeflow.targets.schema import InstructionSet, MemoryKind, MemoryRegion, Target
 
@@ -96,7 +96,7 @@ def build_image(source: SourceTree, target: Target) -> FirmwareImage:
     """
     with tempfile.TemporaryDirectory(prefix="edgeflow-build-") as name:
         directory = Path(name)
-        _write_files(directory, firmware_files(source, target))
+        write_source_files(directory, firmware_files(source, target))
         objects = [_compile(directory, p, target) for p in _target_files(source)]
         objects += [
             _compile(directory, f"boot/{p}", target)
@@ -122,7 +122,7 @@ def build_host_library(source: SourceTree) -> HostLibrary:
     suffix = ".dll" if os.name == "nt" else ".so"
     with tempfile.TemporaryDirectory(prefix="edgeflow-build-") as name:
         directory = Path(name)
-        _write_files(directory, source.files)
+        write_source_files(directory, source.files)
         output = f"model{suffix}"
         try:
             run_compiler(["-shared", *_HOST_FLAGS, "-o", output, *_c_files(source)], directory)
@@ -147,18 +147,6 @@ def _c_files(source: SourceTree) -> list[str]:
 def _target_files(source: SourceTree) -> list[str]:
     """C and assembler; the latter has C twins for hosts, which are empty on a target."""
     return sorted(path for path in source.files if path.endswith((".c", ".S")))
-
-
-def _write_files(directory: Path, files: Mapping[str, str]) -> None:
-    for name, text in files.items():
-        path = directory / name
-        if not path.resolve().is_relative_to(directory.resolve()):
-            raise ToolFailedError(
-                f"The generated source names a file outside its folder: {name!r}.",
-                hint="Report this as a defect of the code generator.",
-            )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _machine_flags(target: Target) -> list[str]:
@@ -213,7 +201,7 @@ def _link_oversized(
         region.model_copy(update={"size_bytes": min(_LARGEST_LINK_BYTES, 2**32 - region.origin)})
         for region in _placement(target)
     )
-    _write_files(directory, {"oversized.ld": render_linker_script(target, flash, ram)})
+    write_source_files(directory, {"oversized.ld": render_linker_script(target, flash, ram)})
     try:
         elf = _link(directory, objects, target, "oversized.ld")
     except CompilerError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeflow.bundle.artifact import Artifact
 from edgeflow.bundle.summary import Summary
 from edgeflow.data.postprocessing import Postprocessing
 from edgeflow.gate.verdict import require
@@ -26,6 +27,15 @@ def run(context: StageContext) -> None:
     """Assemble the bundle. Raises VerdictError when the gate refuses the artifact."""
     engine = ENGINES[context.plan.config.build.engine]
     require(read_verdict(context.inputs["gate"]), engine.remark)
+    from edgeflow.bundle.artifact import firmware_artifact
+
+    compiled = context.inputs["compile"]
+    sources = read_document(compiled / FIRMWARE_FILES)
+    write(context, firmware_artifact(read_firmware(compiled), sources))
+
+
+def write(context: StageContext, artifact: Artifact) -> None:
+    """Write the bundle with an artifact."""
     from edgeflow.bundle.assemble import BundleParts, assemble
     from edgeflow.bundle.manifest import write_bundle
     from edgeflow.exchange import onnx_qdq, tflite
@@ -36,8 +46,7 @@ def run(context: StageContext) -> None:
     parts = BundleParts(
         model_tflite=model,
         model_onnx=onnx_qdq.write(tflite.read(model)),
-        firmware_files=read_document(inputs["compile"] / FIRMWARE_FILES),
-        image=read_firmware(inputs["compile"]),
+        artifact=artifact,
         inputs=answers["inputs"],
         expected=answers["expected"],
         labels=answers.get("labels"),

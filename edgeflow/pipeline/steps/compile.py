@@ -23,7 +23,7 @@ HOST_LIBRARY = "host.library"
 
 def run(context: StageContext) -> None:
     """Compile and link."""
-    from edgeflow.bundle.assemble import layers_document
+    from edgeflow.bundle.artifact import layers_document
 
     source = read_source(context.inputs["generate"] / SOURCE)
     target, options = context.plan.target, context.plan.config.build.engine_options()

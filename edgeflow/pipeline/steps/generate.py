@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from edgeflow.backends.engine import Engine
+from edgeflow.backends.firmware.options import RowExecution
 from edgeflow.backends.firmware.segment import Segment
 from edgeflow.backends.firmware.source import LayerSymbol, SourceTree
 from edgeflow.errors import UnsupportedOperatorError
@@ -13,7 +14,7 @@ from edgeflow.graph.ir import DType, Graph, OpKind
 from edgeflow.pipeline.engines import ENGINES
 from edgeflow.pipeline.stage import StageContext
 from edgeflow.pipeline.steps.files import MODEL, read_document, write_document
-from edgeflow.targets.schema import MemoryKind, Target
+from edgeflow.targets.schema import MemoryKind, Target, TargetFamily
 
 SOURCE = "source.json"
 SEGMENTS = "segments.json"
@@ -35,10 +36,15 @@ def run(context: StageContext) -> None:
 
 
 def _segments(context: StageContext, graph: Graph) -> tuple[Segment, ...]:
-    """What runs row by row, by the option and the RAM that there is."""
+    """What runs row by row, by the option and the RAM that there is.
+
+    Linux has memory enough, so that there layers run so only where it is asked for.
+    """
     from edgeflow.backends.firmware.choice import choose_segments
 
     target, config = context.plan.target, context.plan.config
+    if target.family is TargetFamily.LINUX and config.memory.row_by_row is RowExecution.AUTO:
+        return ()
     limit = arena_limit_bytes(target, config.budget.ram_bytes)
     return choose_segments(graph, target.firmware.kernel_set, config.memory.row_by_row, limit)
 

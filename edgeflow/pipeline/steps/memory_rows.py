@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from edgeflow.backends.firmware.arrangement import Arrangement, nodes_of
 from edgeflow.backends.firmware.sharing import tensor_bytes
@@ -19,6 +20,18 @@ def _layers_of_steps(graph: Graph, arrangement: Arrangement) -> _Spans:
         (index_of[nodes[0].name], index_of[nodes[-1].name])
         for nodes in nodes_of(arrangement, graph)
     ]
+
+
+def fields(graph: Graph, arrangement: Arrangement) -> dict[str, Any]:
+    """The fields of the summary that tell of the arena's plan."""
+    memory = arrangement.memory
+    return {
+        "arena_lower_bound_bytes": memory.lower_bound_bytes,
+        "arena_proven_optimal": memory.proven_optimal,
+        "arena_peak": peak(graph, arrangement),
+        "arena": tuple(arena(graph, arrangement)),
+        "row_by_row": segments(arrangement),
+    }
 
 
 def arena(graph: Graph, arrangement: Arrangement) -> Iterable[ArenaRow]:

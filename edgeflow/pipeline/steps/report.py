@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from edgeflow.bundle.summary import Summary
 from edgeflow.pipeline.stage import StageContext
 from edgeflow.pipeline.steps.files import write_document
@@ -13,10 +15,15 @@ REPORT = "report.html"
 
 def run(context: StageContext) -> None:
     """Write summary and report, for positive and negative verdicts alike."""
+    write_report(summarize(context), context.output)
+
+
+def write_report(summary: Summary, folder: Path) -> None:
+    """Write a summary, and the report of it."""
     from edgeflow.report.render import render
 
-    path = context.output / SUMMARY
-    write_document(path, summarize(context).model_dump(mode="json"))
+    path = folder / SUMMARY
+    write_document(path, summary.model_dump(mode="json"))
     # From the file, so that rendering it later gives the same report.
     html = render(Summary.model_validate_json(path.read_bytes()))
-    (context.output / REPORT).write_text(html, encoding="utf-8", newline="\n")
+    (folder / REPORT).write_text(html, encoding="utf-8", newline="\n")

@@ -72,12 +72,12 @@ def run(context: StageContext) -> None:
     if labels is not None:
         answers["labels"] = labels
     write_arrays(context.output / ANSWERS, answers)
-    normal = _normal_scores(dataset, graph)
+    normal = find_normal_scores(dataset, graph)
     write_document(context.output / NORMAL, normal.model_dump() if normal else None)
     write_device_run(device, context.output)
 
 
-def _normal_scores(dataset: Dataset, graph: Graph) -> NormalScores | None:
+def find_normal_scores(dataset: Dataset, graph: Graph) -> NormalScores | None:
     """Anomaly scores of the validation part, by the interpreter; None for other tasks."""
     from edgeflow.graph.interpreter import run_batch
 

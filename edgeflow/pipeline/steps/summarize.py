@@ -10,8 +10,7 @@ from edgeflow import __version__
 from edgeflow.backends.engine import Engine
 from edgeflow.backends.firmware.arrangement import Arrangement
 from edgeflow.backends.firmware.image import FirmwareImage
-from edgeflow.backends.firmware.sharing import tensor_bytes
-from edgeflow.backends.firmware.source import LayerSymbol, SourceTree
+from edgeflow.backends.firmware.source import SourceTree
 from edgeflow.bundle.summary import (
     CheckRow,
     FigureRow,
@@ -25,7 +24,7 @@ from edgeflow.devices.cycle_model import CycleEstimate
 from edgeflow.devices.device import INVOKE_SYMBOL, DeviceRun
 from edgeflow.figures import FigureKind, Unit
 from edgeflow.gate.verdict import Verdict
-from edgeflow.graph.ir import Graph, Node
+from edgeflow.graph.ir import Graph
 from edgeflow.pipeline.engines import ENGINES
 from edgeflow.pipeline.stage import StageContext
 from edgeflow.pipeline.steps import memory_rows, score_rows, training_rows
@@ -41,6 +40,7 @@ from edgeflow.pipeline.steps.generate import (
     read_segments,
     read_source,
 )
+from edgeflow.pipeline.steps.layer_rows import layer_row
 from edgeflow.pipeline.steps.run import ANSWERS, read_cycles, read_device_run
 from edgeflow.targets.schema import MemoryKind, Target
 
@@ -189,43 +189,20 @@ def _layers(found: _Findings) -> tuple[tuple[LayerRow, ...], float]:
     counts = {row.symbol: float(row.instructions.mean()) for row in found.device.layers}
     nodes = {node.name: node for node in found.graph.nodes}
     rows = tuple(
-        _layer(found.graph, layer, nodes.get(layer.node_name), counts[layer.symbol])
+        layer_row(found.graph, layer, nodes.get(layer.node_name)).model_copy(
+            update={"instructions": counts[layer.symbol]}
+        )
         for layer in found.source.layers
         if layer.symbol in counts
     )
     return rows, counts.get(INVOKE_SYMBOL, 0.0)
 
 
-def _layer(graph: Graph, layer: LayerSymbol, node: Node | None, instructions: float) -> LayerRow:
-    """A row; `node` None is an operator of the file that the graph folds into the next node."""
-    from edgeflow.graph import cost
-
-    output = graph.tensors.get(layer.output_tensor)
-    return LayerRow(
-        name=layer.node_name,
-        symbol=layer.symbol,
-        operator=layer.kind.value,
-        signature=cost.signature(graph, node) if node else f"{layer.kind} before the next layer",
-        output_shape=output.shape[1:] if output else (),
-        macs=cost.macs(graph, node) if node else 0,
-        instructions=instructions,
-        weight_bytes=cost.weight_bytes(graph, node) if node else 0,
-        output_bytes=tensor_bytes(output) if output else 0,
-    )
-
-
 def _arena(found: _Findings) -> dict[str, Any]:
     """What is known of the arena's plan: nothing where another engine made it."""
     if found.arrangement is None:
         return {"arena_lower_bound_bytes": found.arena_bytes, "arena_proven_optimal": False}
-    memory = found.arrangement.memory
-    return {
-        "arena_lower_bound_bytes": memory.lower_bound_bytes,
-        "arena_proven_optimal": memory.proven_optimal,
-        "arena_peak": memory_rows.peak(found.graph, found.arrangement),
-        "arena": tuple(memory_rows.arena(found.graph, found.arrangement)),
-        "row_by_row": memory_rows.segments(found.arrangement),
-    }
+    return memory_rows.fields(found.graph, found.arrangement)
 
 
 def _regions(found: _Findings) -> tuple[RegionRow, ...]:

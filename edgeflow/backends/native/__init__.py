@@ -1,0 +1,1 @@
+"""Programs for Linux: the generated C as a library and as a runner that needs nothing else."""

@@ -1,0 +1,117 @@
+"""What of a bundle runs on the target: firmware for a microcontroller, or a program for Linux."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from edgeflow.backends.firmware.source import LayerSymbol
+from edgeflow.graph.ir import OpKind
+from edgeflow.targets.schema import Target, TargetFamily
+
+if TYPE_CHECKING:
+    from edgeflow.backends.firmware.image import FirmwareImage
+    from edgeflow.backends.native.program import NativeProgram
+
+FIRMWARE = "firmware"
+FIRMWARE_ELF = "firmware/firmware.elf"
+FIRMWARE_BIN = "firmware/firmware.bin"
+FIRMWARE_LAYERS = "firmware/layers.json"
+NATIVE = "native"
+NATIVE_LAYERS = "native/layers.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Artifact:
+    """Files by their paths in the bundle, and the README's template with words of its own."""
+
+    files: Mapping[str, bytes]
+    readme: str
+    input_bytes: int
+    output_bytes: int
+    words: Mapping[str, Any]
+
+
+def firmware_artifact(image: FirmwareImage, sources: Mapping[str, str]) -> Artifact:
+    """An image with what it was built from: C sources, startup code and linker script."""
+    files = {f"{FIRMWARE}/{name}": text.encode() for name, text in sources.items()}
+    files |= {
+        FIRMWARE_ELF: image.elf,
+        FIRMWARE_BIN: image.bin,
+        FIRMWARE_LAYERS: json_bytes(layers_document(image)),
+    }
+    words = {"load_address": image.load_address}
+    return Artifact(files, "README.md.j2", image.input_bytes, image.output_bytes, words)
+
+
+def native_artifact(
+    program: NativeProgram, sources: Mapping[str, str], target: Target, weight_bytes: int
+) -> Artifact:
+    """A library and a runner with the C that they were built from."""
+    from edgeflow.backends.native.toolchain import LIBRARY, RUNNER
+
+    document = {**layers_document(program), "weight_bytes": weight_bytes}
+    files = {f"{NATIVE}/{name}": text.encode() for name, text in sources.items()}
+    files |= {
+        f"{NATIVE}/{RUNNER}": program.runner,
+        f"{NATIVE}/{LIBRARY}": program.library,
+        NATIVE_LAYERS: json_bytes(document),
+    }
+    words = {
+        "library": LIBRARY,
+        "runner": RUNNER,
+        "glibc": ".".join(map(str, program.glibc)) if program.glibc else "",
+        "linux": target.linux,
+        "toolchain": target.toolchain,
+    }
+    return Artifact(files, "README-linux.md.j2", program.input_bytes, program.output_bytes, words)
+
+
+def layers_document(built: FirmwareImage | NativeProgram) -> dict[str, Any]:
+    """What reading an artifact needs beside its ELF files."""
+    return {
+        "input_bytes": built.input_bytes,
+        "output_bytes": built.output_bytes,
+        "layers": [asdict(layer) for layer in built.layers],
+    }
+
+
+def read_artifact(files: Mapping[str, bytes], target: Target) -> FirmwareImage | NativeProgram:
+    """The artifact in a bundle's files. Raises KeyError, ValueError or BundleError."""
+    if target.family is TargetFamily.MICROCONTROLLER:
+        return _read_firmware(files)
+    return _read_program(files)
+
+
+def _read_firmware(files: Mapping[str, bytes]) -> FirmwareImage:
+    from edgeflow.backends.firmware.image import read_image
+
+    layers, inputs, outputs = _read_layers(files[FIRMWARE_LAYERS], FIRMWARE_LAYERS)
+    return read_image(files[FIRMWARE_ELF], layers, inputs, outputs)
+
+
+def _read_program(files: Mapping[str, bytes]) -> NativeProgram:
+    from edgeflow.backends.native.toolchain import LIBRARY, RUNNER, read_program
+
+    layers, inputs, outputs = _read_layers(files[NATIVE_LAYERS], NATIVE_LAYERS)
+    return read_program(
+        files[f"{NATIVE}/{RUNNER}"], files[f"{NATIVE}/{LIBRARY}"], layers, inputs, outputs
+    )
+
+
+def _read_layers(content: bytes, name: str) -> tuple[tuple[LayerSymbol, ...], int, int]:
+    try:
+        document = json.loads(content)
+        layers = tuple(
+            LayerSymbol(**{**row, "kind": OpKind(row["kind"])}) for row in document["layers"]
+        )
+        return layers, int(document["input_bytes"]), int(document["output_bytes"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def json_bytes(document: Any) -> bytes:
+    """A JSON document as a file's content."""
+    return (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()

@@ -1,0 +1,150 @@
+"""Times of a program on this machine: rounds of inferences until their median is certain.
+
+Every round is a process of its own, because the place of memory and of the process changes times
+from one process to the next; inferences of one process are alike. The figure is the median of the
+rounds' medians, with the 95 % confidence interval of their mean (Student's t).
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeflow.backends.firmware.source import LayerSymbol
+from edgeflow.backends.native.program import NativeProgram, whole_layers
+from edgeflow.devices.device import RunLimits, flat_inputs
+from edgeflow.devices.linux_runner import LinuxRunner, place_runner
+from edgeflow.devices.processor import PERFORMANCE, this_processor
+
+INPUTS = 32
+_PILOT = 5
+_NS = 1e-9
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How long is measured: seconds of a round and of its warm-up, and when the rounds end.
+
+    They end when the half width of the interval is `precision` of the mean, at the latest after
+    `most_rounds`.
+    """
+
+    round_seconds: float = 0.1
+    warm_up_seconds: float = 0.03
+    precision: float = 0.02
+    least_rounds: int = 5
+    most_rounds: int = 25
+
+
+@dataclass(frozen=True, eq=False)
+class LayerTime:
+    """The median time of one layer alone, in seconds; the clock's own time is in it."""
+
+    symbol: str
+    node_name: str
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Timing:
+    """Seconds per inference: the median of the rounds, and the 95th percentile of all inferences.
+
+    `half_width` is that of the 95 % confidence interval over the mean, `inferences` how many were
+    timed. `warning` says what makes the figures doubtful; empty if nothing does.
+    """
+
+    median_seconds: float
+    p95_seconds: float
+    half_width: float
+    rounds: int
+    inferences: int
+    source: str
+    warning: str
+    layers: tuple[LayerTime, ...]
+
+
+def time_program(
+    runner: LinuxRunner,
+    program: NativeProgram,
+    inputs: NDArray[np.int8],
+    protocol: Protocol = Protocol(),
+    limits: RunLimits = RunLimits(),  # noqa: B008
+) -> Timing:
+    """Measure a program, one thread, on one processor.
+
+    `inputs` is int8 [N, ...]; the first of them take turns. Errors as `LinuxRunner.start`.
+    """
+    assert runner.tells_time
+    with tempfile.TemporaryDirectory(prefix="edgeflow-time-") as name:
+        directory = Path(name)
+        place_runner(program, directory)
+        flat_inputs(inputs[:INPUTS], program.input_bytes).tofile(directory / "inputs")
+
+        def times(command: str, warm_up: int, repetitions: int) -> NDArray[np.uint64]:
+            counts = (str(warm_up), str(repetitions))
+            runner.start(directory, (command, "inputs", "times", *counts), limits)
+            return np.fromfile(directory / "times", dtype=np.uint64)
+
+        one = float(np.median(times("times", _PILOT, _PILOT))) * _NS
+        repetitions = max(_PILOT, math.ceil(protocol.round_seconds / max(one, _NS)))
+        warm_up = math.ceil(protocol.warm_up_seconds / max(one, _NS))
+        rounds: list[NDArray[np.uint64]] = []
+        while len(rounds) < protocol.most_rounds:
+            rounds.append(times("times", warm_up, repetitions))
+            enough = len(rounds) >= protocol.least_rounds
+            if enough and _half_width(rounds) <= protocol.precision:
+                break
+        layers = whole_layers(program.layers)
+        each = times("layers", warm_up, repetitions) if layers else np.empty(0, np.uint64)
+    half_width = _half_width(rounds)
+    return Timing(
+        median_seconds=float(np.median([np.median(part) for part in rounds])) * _NS,
+        p95_seconds=float(np.percentile(np.concatenate(rounds), 95)) * _NS,
+        half_width=half_width,
+        rounds=len(rounds),
+        inferences=sum(part.size for part in rounds),
+        source=f"{runner.source}, one thread on one processor",
+        warning=_warning(half_width, protocol),
+        layers=_layer_times(layers, each),
+    )
+
+
+def _half_width(rounds: list[NDArray[np.uint64]]) -> float:
+    """Half of the 95 % confidence interval of the rounds' medians, over their mean."""
+    from scipy.stats import t
+
+    medians = np.array([np.median(part) for part in rounds])
+    if len(medians) < 2:
+        return math.inf
+    error = float(medians.std(ddof=1)) / math.sqrt(len(medians))
+    return float(t.ppf(0.975, len(medians) - 1)) * error / float(medians.mean())
+
+
+def _layer_times(
+    layers: tuple[LayerSymbol, ...], times: NDArray[np.uint64]
+) -> tuple[LayerTime, ...]:
+    if not layers:
+        return ()
+    medians = np.median(times.reshape(-1, len(layers)), axis=0)
+    return tuple(
+        LayerTime(layer.symbol, layer.node_name, float(median) * _NS)
+        for layer, median in zip(layers, medians, strict=True)
+    )
+
+
+def _warning(half_width: float, protocol: Protocol) -> str:
+    found = []
+    governor = this_processor().governor
+    if governor and governor != PERFORMANCE:
+        found.append(f"the frequency governor is {governor!r}, not {PERFORMANCE!r}")
+    if half_width > protocol.precision:
+        found.append(
+            f"after {protocol.most_rounds} rounds the mean was known to {half_width:.1%} only, "
+            f"{protocol.precision:.0%} was wanted: the machine is busy"
+        )
+    return "; ".join(found)

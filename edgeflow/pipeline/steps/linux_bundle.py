@@ -1,0 +1,21 @@
+"""Stage bundle for Linux: library and runner, only after a positive verdict."""
+
+from __future__ import annotations
+
+from edgeflow.gate.verdict import require
+from edgeflow.pipeline.stage import StageContext
+from edgeflow.pipeline.steps.bundle import write
+from edgeflow.pipeline.steps.gate import read_verdict
+from edgeflow.pipeline.steps.generate import SOURCE, read_source
+from edgeflow.pipeline.steps.linux_compile import read_compiled, read_program_files
+
+
+def run(context: StageContext) -> None:
+    """Assemble the bundle. Raises VerdictError when the gate refuses the artifact."""
+    require(read_verdict(context.inputs["gate"]))
+    from edgeflow.bundle.artifact import native_artifact
+
+    compiled = context.inputs["compile"]
+    weight_bytes = read_source(compiled / SOURCE).weight_bytes
+    sources, target = read_program_files(compiled), context.plan.target
+    write(context, native_artifact(read_compiled(compiled), sources, target, weight_bytes))

@@ -1,0 +1,41 @@
+"""What a target's device tells, and what may therefore be asked of a build for it."""
+
+from __future__ import annotations
+
+from edgeflow.backends.engine import Engine
+from edgeflow.errors import ConfigError
+from edgeflow.pipeline.config import Config
+from edgeflow.targets.schema import RunnerKind, Target, TargetFamily
+
+
+def require_told(config: Config, target: Target) -> None:
+    """Raise ConfigError for budgets and searches by a cost that the device does not tell."""
+    budget = config.budget
+    if target.family is TargetFamily.MICROCONTROLLER:
+        if budget.latency_seconds is not None:
+            raise ConfigError(
+                f"[budget] latency: {target.name} is emulated, and an emulator tells no time",
+                hint="use the budget instructions=",
+            )
+        return
+    if budget.instructions is not None:
+        raise ConfigError(
+            f"[budget] instructions: nothing counts the instructions of {target.name}",
+            hint="use the budget latency= on a target that runs on this machine",
+        )
+    if budget.latency_seconds is not None and target.runner.kind is not RunnerKind.HOST:
+        raise ConfigError(
+            f"[budget] latency: {target.name} is emulated here, and an emulator tells no time",
+            hint="leave it out, and measure on the board with the bundle's runner",
+        )
+    if config.grow.enabled or config.search.enabled:
+        section = "grow" if config.grow.enabled else "search"
+        raise ConfigError(
+            f"[{section}] compares counts of instructions, which {target.name} does not tell",
+            hint="choose a microcontroller as target, or build without it",
+        )
+    if config.build.engine is not Engine.EDGEFLOW:
+        raise ConfigError(
+            f"engine = '{config.build.engine}' is for microcontrollers, {target.name} is none",
+            hint="leave the engine out",
+        )
