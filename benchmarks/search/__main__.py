@@ -26,11 +26,11 @@ from benchmarks.search.markdown import tables
 from benchmarks.search.scenes import SCENES, SEEDS, TARGET, Scene
 from benchmarks.search.searched import (
     Material,
-    answer,
     answer_document,
+    best_answer,
     contestant,
     correlation_document,
-    material,
+    materials,
 )
 from benchmarks.search.training import Contestant, from_scratch, integer_graph
 from edgeflow import __version__
@@ -54,7 +54,7 @@ class Comparison:
             "target": target.name,
             "budget": asdict(scene.budget),
             "teacher_budget": asdict(scene.teacher_budget),
-            "teacher": scene.teacher.model_dump(mode="json"),
+            "teachers": [teacher.model_dump(mode="json") for teacher in scene.teachers],
             "tutor": scene.tutor.name,
             "pool": scene.pool.model_dump(mode="json"),
         }
@@ -112,24 +112,21 @@ def compare(comparison: Comparison) -> None:
     options, scene = comparison.options, comparison.scene
     for name in scene.rivals:
         comparison.measure(name, options.seeds, None)
-    found = material(scene, comparison.target, options.folder, _say)
-    comparison.facts |= _facts(found)
-    _tell(f"correlation of scores and losses: {comparison.facts['correlation']}")
+    found = materials(scene, comparison.target, options.folder, _say)
+    comparison.facts["spaces"] = {each.space.teacher.name: _facts(each) for each in found}
     for goal in scene.goals:
-        given = answer(found, goal, comparison.runs, _say)
-        comparison.answers[goal.name] = answer_document(found, given)
-        comparison.measure(goal.name, options.seeds, contestant(found, given.choice))
+        best, given = best_answer(found, goal, comparison.runs, _say)
+        comparison.answers[goal.name] = answer_document(best, given)
+        comparison.measure(goal.name, options.seeds, contestant(best, given.choice))
 
 
 def _facts(found: Material) -> dict[str, Any]:
     return {
-        "teacher": {"validation_accuracy": round(found.teacher_accuracy, 4)},
-        "space": {
-            "cells": len(found.space.cells),
-            "candidates": [len(cell.candidates) for cell in found.space.cells],
-            "operators": found.costs.operators,
-            "operators_predicted": found.costs.predicted,
-        },
+        "teacher_validation_accuracy": round(found.teacher_accuracy, 4),
+        "cells": len(found.space.cells),
+        "candidates": [len(cell.candidates) for cell in found.space.cells],
+        "operators": found.costs.operators,
+        "operators_predicted": found.costs.predicted,
         "correlation": correlation_document(found),
     }
 

@@ -63,12 +63,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--shared", type=Path, required=True, help="folder with data/")
     parser.add_argument("--folder", type=Path, required=True, help="what was trained is kept here")
     parser.add_argument("--output", type=Path, help="write the JSON document here")
+    parser.add_argument("--teacher", default="", help="whose space; else the scene's first")
     parser.add_argument("--budgets", type=int, default=4)
     parser.add_argument("--networks", type=int, default=3, help="for each budget")
     parser.add_argument("--epochs", type=int, default=1, help="of fine-tuning")
     options = parser.parse_args(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
-    found = material(SCENES[options.scene](options.shared), load(TARGET), options.folder, _say)
+    scene = SCENES[options.scene](options.shared)
+    spec = next(each for each in scene.teachers if options.teacher in ("", each.name))
+    found = material(scene, spec, load(TARGET), options.folder, _say)
     rows = []
     for solution in solutions(found, options.budgets, options.networks):
         rows.append(measured(found, solution, options.epochs, options.folder))

@@ -48,7 +48,7 @@ def spoken_reference(shape: ShapeHWC) -> NetworkSpec:
 
 
 def spoken_teacher(shape: ShapeHWC) -> NetworkSpec:
-    """The DS-CNN with 64 channels and two more cells, at a stride of 2 after the third."""
+    """The DS-CNN with two more cells: it teaches."""
     cells: tuple[AnyCell, ...] = (
         Convolution(channels=64, kernel=(10, 4), stride=(2, 2)),
         *(DepthwiseSeparable(channels=64) for _ in range(6)),
@@ -58,8 +58,33 @@ def spoken_teacher(shape: ShapeHWC) -> NetworkSpec:
     return NetworkSpec(name="spoken-teacher", input_shape=shape, cells=cells)
 
 
+def small_spoken_teacher(shape: ShapeHWC) -> NetworkSpec:
+    """A network at a stride of 4 from its second cell on, where small budgets get more for less."""
+    cells: tuple[AnyCell, ...] = (
+        Convolution(channels=24, kernel=(10, 4), stride=(2, 2)),
+        DepthwiseSeparable(channels=40, stride=(2, 2)),
+        *(DepthwiseSeparable(channels=64) for _ in range(5)),
+        GlobalAveragePool(),
+        Logits(units=CLASSES),
+    )
+    return NetworkSpec(name="small-spoken-teacher", input_shape=shape, cells=cells)
+
+
+def tiny_spoken_teacher(shape: ShapeHWC) -> NetworkSpec:
+    """The same with half of the channels."""
+    channels = (32, 32, 32, 48, 48)
+    cells: tuple[AnyCell, ...] = (
+        Convolution(channels=16, kernel=(10, 4), stride=(2, 2)),
+        DepthwiseSeparable(channels=channels[0], stride=(2, 2)),
+        *(DepthwiseSeparable(channels=inside) for inside in channels[1:]),
+        GlobalAveragePool(),
+        Logits(units=CLASSES),
+    )
+    return NetworkSpec(name="tiny-spoken-teacher", input_shape=shape, cells=cells)
+
+
 def spoken_digits_teacher() -> NetworkSpec:
-    """The same for the spoken digits' MFCC."""
+    """The largest of the teachers for the spoken digits' MFCC."""
     return spoken_teacher(SPOKEN_SHAPE)
 
 

@@ -23,18 +23,18 @@ _INSTRUCTIONS = Resource.INSTRUCTIONS
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """One comparison: all networks get `budget` and every seed, the teacher once its own.
+    """One comparison: all networks get `budget` and every seed, teachers once their own.
 
-    The space lies around `teacher`. `tutor` teaches in the final training, and the teacher where it
-    is another network. `rivals` are the networks that the searched ones are held against, by the
-    names that goals use.
+    A space of candidates lies around each of `teachers`. `tutor` teaches in the final training, and
+    the teachers that are other networks. `rivals` are the networks that the searched ones are held
+    against, by the names that goals use.
     """
 
     name: str
     dataset: Dataset
     budget: Budget
     teacher_budget: Budget
-    teacher: NetworkSpec
+    teachers: tuple[NetworkSpec, ...]
     tutor: NetworkSpec
     rivals: dict[str, NetworkSpec]
     pool: PoolOptions
@@ -49,7 +49,7 @@ def cifar10(shared: Path) -> Scene:
         dataset=load(DataOptions(source=str(shared / "data" / "cifar10"))),
         budget=Budget(epochs=8, quantized_epochs=1, augmentation=augmentation),
         teacher_budget=Budget(epochs=14, quantized_epochs=1, augmentation=augmentation),
-        teacher=networks.small_teacher(),
+        teachers=(networks.small_teacher(),),
         tutor=networks.teacher(),
         rivals={_RESNET: networks.reference(), _DRAWN: networks.hand_drawn()},
         pool=PoolOptions(),
@@ -73,7 +73,11 @@ def spoken_digits(shared: Path) -> Scene:
         dataset=dataset,
         budget=budget,
         teacher_budget=budget,
-        teacher=networks.spoken_teacher(shape),
+        teachers=(
+            networks.spoken_teacher(shape),
+            networks.small_spoken_teacher(shape),
+            networks.tiny_spoken_teacher(shape),
+        ),
         tutor=networks.spoken_teacher(shape),
         rivals={_DSCNN: networks.spoken_reference(shape)},
         pool=PoolOptions(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from benchmarks.search.training import Contestant, from_scratch, trained
 from edgeflow.backends.firmware.options import RowExecution
 from edgeflow.grow.cost import DeviceCost, Limits
 from edgeflow.lower.untrained import untrained_graph
+from edgeflow.nets.network import NetworkSpec
 from edgeflow.pipeline.network_cost import Deployment, count_graph
 from edgeflow.pipeline.search_costs import SpaceCosts, candidate_costs, target_profile
 from edgeflow.pipeline.searching import Answer, Question, search
@@ -26,6 +28,7 @@ from edgeflow.progress import Progress
 from edgeflow.search.assemble import assembled, assembled_on_grids, layer_weight_bits
 from edgeflow.search.candidates import space
 from edgeflow.search.correlation import correlation, sums
+from edgeflow.search.infeasible import NoChoiceError
 from edgeflow.search.pool import Pool, load, save, train_pool
 from edgeflow.search.scores import network_losses, score_candidates
 from edgeflow.search.space import Choice, Space, assembly, random_choice
@@ -66,11 +69,20 @@ class Material:
         return count_graph(untrained_graph(found.spec, found.weight_bits), self.deployment)
 
 
-def material(scene: Scene, target: Target, folder: Path, progress: Progress) -> Material:
-    """Train teacher and pool, unless they lie in `folder`; scores and costs follow from them."""
-    taught, tutor = _teachers(scene, folder, progress)
+def materials(
+    scene: Scene, target: Target, folder: Path, progress: Progress
+) -> tuple[Material, ...]:
+    """What searches start from, for every teacher of a scene."""
+    return tuple(material(scene, spec, target, folder, progress) for spec in scene.teachers)
+
+
+def material(
+    scene: Scene, spec: NetworkSpec, target: Target, folder: Path, progress: Progress
+) -> Material:
+    """Train a teacher and its pool, unless they lie in `folder`; scores and costs follow."""
+    taught, tutor = _teachers(scene, spec, folder, progress)
     teacher = taught.network.eval()
-    around = space(scene.teacher, target.simd.channel_granularity, weight_bits(target))
+    around = space(spec, target.simd.channel_granularity, weight_bits(target))
     key = _key(around, scene)
     path = folder / f"pool-{key}.safetensors"
     if path.is_file():
@@ -93,22 +105,40 @@ def material(scene: Scene, target: Target, folder: Path, progress: Progress) -> 
     )
 
 
-def _teachers(scene: Scene, folder: Path, progress: Progress) -> tuple[TrainedNetwork, nn.Module]:
-    """The teacher of the space, and the network that teaches in the final training."""
+def _teachers(
+    scene: Scene, spec: NetworkSpec, folder: Path, progress: Progress
+) -> tuple[TrainedNetwork, nn.Module]:
+    """The teacher of a space, and the network that teaches in the final training."""
 
     def learnt(start: Contestant) -> TrainedNetwork:
         return trained(start, scene.dataset, scene.teacher_budget, 0, folder, progress)
 
     first = learnt(from_scratch(scene.tutor, 0))
     tutor = first.network.eval()
-    if scene.teacher == scene.tutor:
+    if spec == scene.tutor:
         return first, tutor
-    start = from_scratch(scene.teacher, 0)
+    start = from_scratch(spec, 0)
     return learnt(replace(start, taught_by=tutor)), tutor
 
 
+def best_answer(
+    found: Sequence[Material], goal: Goal, runs: Runs, progress: Progress
+) -> tuple[Material, Answer]:
+    """Of the networks that keep a goal's limit, one from each space, that of the least loss.
+
+    Raises NoChoiceError where no space has one.
+    """
+    answers: list[tuple[Material, Answer]] = []
+    for each in found:
+        with suppress(NoChoiceError):
+            answers.append((each, answer(each, goal, runs, progress)))
+    if not answers:
+        return found[0], answer(found[0], goal, runs, progress)
+    return min(answers, key=lambda pair: pair[1].looked[0].loss)
+
+
 def answer(found: Material, goal: Goal, runs: Runs, progress: Progress) -> Answer:
-    """The network that keeps a goal's limit."""
+    """The network of one space that keeps a goal's limit."""
     limits = {resource.value: None for resource in Resource} | {
         goal.resource.value: goal.limit(runs)
     }
@@ -161,6 +191,7 @@ def answer_document(found: Material, given: Answer) -> dict[str, Any]:
     best = given.looked[0]
     cells = zip(found.space.cells, best.solution.choice, strict=True)
     return {
+        "teacher": found.space.teacher.name,
         "cells": {str(cell.index): cell.candidates[index].name for cell, index in cells},
         "score": round(best.solution.score, 6),
         "bound": round(best.solution.bound, 6),

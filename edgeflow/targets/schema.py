@@ -30,6 +30,7 @@ class KernelSet(StrEnum):
     PORTABLE_C = "portable-c"
     DSP_C = "dsp-c"
     MVE_C = "mve-c"
+    X86_C = "x86-c"
 
 
 class RunnerKind(StrEnum):

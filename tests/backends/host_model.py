@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,9 @@ from edgeflow.targets.schema import KernelSet
 _MODEL_NAMES = re.compile(
     r"\bedgeflow_(?=(?:\d\d_|layer_\d\d_|arena\b|invoke\b|input\b|output\b|model\.|layers\.|weights\.))"
 )
+
+
+NO_PROLOGUES: Mapping[str, str] = MappingProxyType({})
 
 
 def _prefixed(source: SourceTree, prefix: str) -> dict[str, str]:
@@ -184,12 +188,18 @@ def compile_models(
     directory: Path,
     kernel_set: KernelSet = KernelSet.PORTABLE_C,
     segments: Sequence[Sequence[Segment]] | None = None,
+    prologues: Mapping[str, str] = NO_PROLOGUES,
 ) -> list[HostModel]:
-    """Several graphs in one library: one start of the compiler for all of them."""
+    """Several graphs in one library: one start of the compiler for all of them.
+
+    `prologues` are put before the text of files by their names.
+    """
     by_rows = [()] * len(graphs) if segments is None else segments
     pairs = list(zip(graphs, by_rows, strict=True))
     sources = [generate(graph, kernel_set, parts) for graph, parts in pairs]
-    built = build_host_library(replace(sources[0], files=merged_files(sources)))
+    files = merged_files(sources)
+    files |= {name: text + files[name] for name, text in prologues.items() if name in files}
+    built = build_host_library(replace(sources[0], files=files))
     path = directory / f"models{len(list(directory.iterdir()))}{built.suffix}"
     path.write_bytes(built.library)
     library = ctypes.CDLL(str(path))

@@ -15,6 +15,7 @@ from edgeflow.graph.interpreter import run
 from edgeflow.graph.ir import Graph, OpKind
 from edgeflow.targets.schema import KernelSet
 from tests.backends.host_model import merged_files
+from tests.backends.kernel_sets import KERNEL_SETS, PROCESSOR_FLAGS
 from tests.backends.ordinary_networks import ordinary_network
 from tests.backends.segments import drawn_segments
 from tests.graph.strategies import Dialect, Inputs, graph_and_input, graphs, single_operator
@@ -70,7 +71,8 @@ def _assert_clean(
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
     names = sorted(name for name in files if name.endswith(".c"))
-    command = ["gcc", "-std=c99", *SANITIZERS, "-o", "models", *names]
+    flags = PROCESSOR_FLAGS.get(kernel_set, ())
+    command = ["gcc", "-std=c99", *SANITIZERS, *flags, "-o", "models", *names]
     built = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if "cannot find" in built.stderr and "san" in built.stderr:
         pytest.skip("gcc has no sanitizer libraries here")
@@ -106,20 +108,20 @@ def _ordinary(count: int, weight_bits: tuple[int, ...]) -> list[Case]:
 
 
 @needs_gcc
-@pytest.mark.parametrize("kernel_set", [KernelSet.DSP_C, KernelSet.MVE_C])
+@pytest.mark.parametrize("kernel_set", KERNEL_SETS[1:])
 def test_fast_kernels_run_without_undefined_behaviour(kernel_set, tmp_path):
     """The C twins of the assembler, and all that is C in either case."""
     _assert_clean(_ordinary(30, (8,)), tmp_path, kernel_set)
 
 
 @needs_gcc
-@pytest.mark.parametrize("kernel_set", list(KernelSet))
+@pytest.mark.parametrize("kernel_set", KERNEL_SETS)
 def test_kernels_of_narrow_weights_run_without_undefined_behaviour(kernel_set, tmp_path):
     _assert_clean(_ordinary(20, (4, 2)), tmp_path, kernel_set)
 
 
 @needs_gcc
-@pytest.mark.parametrize("kernel_set", list(KernelSet))
+@pytest.mark.parametrize("kernel_set", KERNEL_SETS)
 def test_layers_by_rows_run_without_undefined_behaviour(kernel_set, tmp_path):
     rng = np.random.default_rng(6)
     cases = []
@@ -132,7 +134,7 @@ def test_layers_by_rows_run_without_undefined_behaviour(kernel_set, tmp_path):
 
 @needs_gcc
 @pytest.mark.slow
-@pytest.mark.parametrize("kernel_set", list(KernelSet))
+@pytest.mark.parametrize("kernel_set", KERNEL_SETS)
 @settings(_few, max_examples=30)
 @given(
     cases=st.lists(

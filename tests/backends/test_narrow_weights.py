@@ -25,6 +25,7 @@ from edgeflow.pipeline.steps.generate import require_legal
 from edgeflow.targets.registry import load
 from edgeflow.targets.schema import KernelSet
 from tests.backends.host_model import assert_layers_match, compile_models
+from tests.backends.kernel_sets import KERNEL_SETS
 from tests.backends.ordinary_networks import ordinary_network
 from tests.graph.builder import GraphBuilder
 
@@ -93,7 +94,7 @@ def _extreme_layers() -> list[tuple[Graph, np.ndarray]]:
     ]
 
 
-@pytest.mark.parametrize("kernel_set", list(KernelSet))
+@pytest.mark.parametrize("kernel_set", KERNEL_SETS)
 def test_extremes_of_weights_and_inputs_equal_the_interpreter(
     kernel_set: KernelSet, tmp_path: Path
 ) -> None:
@@ -103,7 +104,7 @@ def test_extremes_of_weights_and_inputs_equal_the_interpreter(
         assert_layers_match(graph, model, {graph.inputs[0]: x})
 
 
-@pytest.mark.parametrize("kernel_set", list(KernelSet))
+@pytest.mark.parametrize("kernel_set", KERNEL_SETS)
 def test_every_layer_of_ordinary_networks_equals_the_interpreter(
     kernel_set: KernelSet, tmp_path: Path
 ) -> None:

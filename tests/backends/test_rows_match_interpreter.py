@@ -22,6 +22,7 @@ from edgeflow.graph.ir import Graph
 from edgeflow.targets.registry import load
 from edgeflow.targets.schema import KernelSet
 from tests.backends.host_model import assert_layers_match, compile_models
+from tests.backends.kernel_sets import KERNEL_SETS
 from tests.backends.ordinary_networks import ordinary_network
 from tests.backends.segments import drawn_segments, whole_segments
 from tests.devices.qemu import qemu_board
@@ -29,7 +30,6 @@ from tests.graph.strategies import Dialect, graph_and_input, graphs
 from tests.shared_data import shared_file
 
 GRAPHS_PER_BUILD = 12
-KERNEL_SETS = list(KernelSet)
 
 _batches = settings(
     max_examples=2,

@@ -39,6 +39,7 @@ TEMPLATES = (
     "edgeflow_weights.h",
     "edgeflow_weights.c",
 )
+_LEAST_ALIGNMENT_BYTES = 16
 _INCLUDE = re.compile(r'^#include "([A-Za-z0-9_.]+)"$', re.MULTILINE)
 
 
@@ -75,6 +76,8 @@ def generate(graph: Graph, kernel_set: KernelSet, segments: Sequence[Segment] = 
             for segment in arrangement.segments.values()
         ],
         "arrays": [_array_values(array) for array in arrays],
+        "arena_alignment_bytes": max(_LEAST_ALIGNMENT_BYTES, kernels.alignment_bytes),
+        "constant_alignment_bytes": kernels.constant_alignment_bytes,
         "input_offset": memory.offset_bytes[source.name],
         "output_offset": memory.offset_bytes[target.name],
         "steps": _steps(rendered),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from types import MappingProxyType
 
-from edgeflow.backends.firmware import dsp_c, grouped, mve_c, portable_c
+from edgeflow.backends.firmware import dsp_c, grouped, mve_c, portable_c, x86_c
 from edgeflow.backends.firmware.rendering import Renderer
 from edgeflow.errors import UnknownNameError
 from edgeflow.graph.ir import Graph, Node, OpKind
@@ -39,6 +39,8 @@ class KernelLibrary:
     `overlap_bytes(graph, node)` says how many bytes before its first input the output of a kernel
     must start to overwrite that input safely, a multiple of the alignment; None: it never may.
 
+    Places in the arena are multiples of `alignment_bytes`, constants of `constant_alignment_bytes`.
+
     Two estimates tell what it costs to run layers row by row: `set_up_instructions(graph, node)`,
     what a call costs beside its rows, so that many calls for few rows each cost more; and
     `instructions_per_mac`, to compare that with.
@@ -50,6 +52,7 @@ class KernelLibrary:
     scratch_bytes: Callable[[Graph, Node], int] = _no_scratch
     overlap_bytes: Callable[[Graph, Node], int | None] = _no_overlap
     alignment_bytes: int = 4
+    constant_alignment_bytes: int = 1
     set_up_instructions: Callable[[Graph, Node], int] = _small_set_up
     instructions_per_mac: float = 8.0
 
@@ -98,6 +101,15 @@ _KERNEL_SETS = (
         overlap_bytes=mve_c.overlap_bytes,
         set_up_instructions=mve_c.set_up_instructions,
         instructions_per_mac=0.2,
+    ),
+    KernelLibrary(
+        name=KernelSet.X86_C,
+        folders=("x86_c", "portable_c"),
+        renderers=x86_c.RENDERERS,
+        scratch_bytes=x86_c.scratch_bytes,
+        alignment_bytes=64,
+        constant_alignment_bytes=64,
+        instructions_per_mac=0.05,
     ),
 )
 

@@ -75,7 +75,7 @@ def scale(multiplier: int, right_shift: int, zero_point: int, reach: int) -> Sca
 
 def channels(graph: Graph, node: Node) -> Channels | None:
     """The channels of a convolution; None where one of them has no exact short form."""
-    found = _settled(graph, node)
+    found = settled_channels(graph, node)
     zero_point = conv_requantization(graph, node).output_zero_point
     reach = np.maximum(np.abs(found.low), np.abs(found.high))
     scales = [
@@ -90,7 +90,7 @@ def finer_channels(graph: Graph, node: Node) -> Channels | None:
 
     Those have negative multipliers and shifts of `edgeflow_dsp_plane_finer`.
     """
-    found = _settled(graph, node)
+    found = settled_channels(graph, node)
     zero_point = conv_requantization(graph, node).output_zero_point
     reach = np.maximum(np.abs(found.low), np.abs(found.high))
     finer = found.shifts < 1
@@ -114,7 +114,7 @@ def finer_channels(graph: Graph, node: Node) -> Channels | None:
 
 def narrow_channels(graph: Graph, node: Node, sum_shift: int) -> Channels | None:
     """The same for `edgeflow_dsp_narrow_rescale`: shifts are its `scaling`."""
-    found = _settled(graph, node)
+    found = settled_channels(graph, node)
     reach = np.maximum(np.abs(found.low), np.abs(found.high))
     shifts = found.shifts + sum_shift
     if np.any(shifts < 1) or np.any(shifts > _LARGEST_NARROW_SHIFT):
@@ -124,7 +124,7 @@ def narrow_channels(graph: Graph, node: Node, sum_shift: int) -> Channels | None
     return replace(found, shifts=shifts + np.where(found.shifts >= 1, _TWO_ROUNDINGS, 0))
 
 
-def _settled(graph: Graph, node: Node) -> Channels:
+def settled_channels(graph: Graph, node: Node) -> Channels:
     """The channels with numbers that suit every kernel.
 
     A channel whose output cannot change, as with the tiny scales of dead filters, gets weights of

@@ -1,0 +1,8 @@
+/* Blocks of 1 vector. */
+#include "edgeflow_vnni_block.h"
+
+EDGEFLOW_VNNI_BLOCK(1, 1)
+EDGEFLOW_VNNI_BLOCK(2, 1)
+EDGEFLOW_VNNI_BLOCK(4, 1)
+EDGEFLOW_VNNI_BLOCK(8, 1)
+EDGEFLOW_VNNI_BLOCK(16, 1)

@@ -1,0 +1,8 @@
+/* Blocks of 2 vectors. */
+#include "edgeflow_vnni_block.h"
+
+EDGEFLOW_VNNI_BLOCK(1, 2)
+EDGEFLOW_VNNI_BLOCK(2, 2)
+EDGEFLOW_VNNI_BLOCK(4, 2)
+EDGEFLOW_VNNI_BLOCK(8, 2)
+EDGEFLOW_VNNI_BLOCK(12, 2)

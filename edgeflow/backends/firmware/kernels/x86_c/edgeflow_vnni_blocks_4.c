@@ -1,0 +1,8 @@
+/* Blocks of 4 vectors. */
+#include "edgeflow_vnni_block.h"
+
+EDGEFLOW_VNNI_BLOCK(1, 4)
+EDGEFLOW_VNNI_BLOCK(2, 4)
+EDGEFLOW_VNNI_BLOCK(4, 4)
+EDGEFLOW_VNNI_BLOCK(5, 4)
+EDGEFLOW_VNNI_BLOCK(6, 4)
