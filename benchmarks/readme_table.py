@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.linux.table import table as engines
 from benchmarks.mcu_table import markdown
 from benchmarks.search.markdown import tables as searched
 from benchmarks.train.markdown import comparisons
@@ -46,6 +47,7 @@ class PageTable:
 TABLES = (
     PageTable(README, RESULTS, "<!-- benchmarks.spine -->\n", table),
     PageTable(README, RESULTS.with_name("mcu.json"), "<!-- benchmarks.mcu -->\n", markdown),
+    PageTable(README, RESULTS.with_name("linux.json"), "<!-- benchmarks.linux -->\n", engines),
     PageTable(README, RESULTS.with_name("search.json"), "<!-- benchmarks.search -->\n", searched),
     PageTable(
         TRAINING, RESULTS.with_name("train.json"), "<!-- benchmarks.train -->\n", comparisons

@@ -115,7 +115,7 @@ def compare(comparison: Comparison) -> None:
     found = materials(scene, comparison.target, options.folder, _say)
     comparison.facts["spaces"] = {each.space.teacher.name: _facts(each) for each in found}
     for goal in scene.goals:
-        best, given = best_answer(found, goal, comparison.runs, _say)
+        best, given = best_answer(found, goal, comparison.runs, options.folder, _say)
         comparison.answers[goal.name] = answer_document(best, given)
         comparison.measure(goal.name, options.seeds, contestant(best, given.choice))
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from benchmarks.search.goals import Goal, Resource, Runs
-from benchmarks.search.scenes import Scene
+from benchmarks.search.scenes import SEEDS, Scene
 from benchmarks.search.training import Contestant, from_scratch, trained
 from edgeflow.backends.firmware.options import RowExecution
 from edgeflow.grow.cost import DeviceCost, Limits
@@ -122,11 +122,12 @@ def _teachers(
 
 
 def best_answer(
-    found: Sequence[Material], goal: Goal, runs: Runs, progress: Progress
+    found: Sequence[Material], goal: Goal, runs: Runs, folder: Path, progress: Progress
 ) -> tuple[Material, Answer]:
-    """Of the networks that keep a goal's limit, one from each space, that of the least loss.
+    """Of the networks that keep a goal's limit, one from each space, the best after its training.
 
-    Raises NoChoiceError where no space has one.
+    Several are compared by their accuracy on the validation part, trained with the first seed; at
+    equal ones by their loss before. Raises NoChoiceError where no space has one.
     """
     answers: list[tuple[Material, Answer]] = []
     for each in found:
@@ -134,7 +135,17 @@ def best_answer(
             answers.append((each, answer(each, goal, runs, progress)))
     if not answers:
         return found[0], answer(found[0], goal, runs, progress)
-    return min(answers, key=lambda pair: pair[1].looked[0].loss)
+    if len(answers) == 1:
+        return answers[0]
+
+    def rank(pair: tuple[Material, Answer]) -> tuple[float, float]:
+        each, given = pair
+        made = contestant(each, given.choice)
+        scene = each.scene
+        after = trained(made, scene.dataset, scene.budget, SEEDS[0], folder, progress)
+        return -after.validation_score, given.looked[0].loss
+
+    return min(answers, key=rank)
 
 
 def answer(found: Material, goal: Goal, runs: Runs, progress: Progress) -> Answer:

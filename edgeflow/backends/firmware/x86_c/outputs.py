@@ -26,6 +26,8 @@ def output_fields(
 ) -> dict[str, Value]:
     """The struct for arrays of `output_constants`."""
     step = bias.values.size
+    _, _, below, above = scaling.values.reshape(4, -1)
+    whole = (bounds.minimum, bounds.maximum) == (-128, 127)
     return {
         "bias": Expression(bias.name),
         "multiplier": Expression(scaling.name),
@@ -34,4 +36,5 @@ def output_fields(
         "above": Expression(f"{scaling.name} + {3 * step}"),
         "minimum": bounds.minimum,
         "maximum": bounds.maximum,
+        "is_plain": int(whole and np.array_equal(below, above)),
     }

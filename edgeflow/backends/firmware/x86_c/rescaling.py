@@ -48,10 +48,13 @@ def rescaled(graph: Graph, node: Node) -> Rescaled | None:
     reach = np.maximum(np.abs(found.low), np.abs(found.high))
     if np.any(shifts < 0) or np.any(shifts > _LARGEST_SHIFT) or np.any(reach >= _LARGEST_SUM):
         return None
-    zero_point = conv_requantization(graph, node).output_zero_point
+    values = conv_requantization(graph, node)
+    zero_point = values.output_zero_point
     half = np.where(shifts > 0, 1 << shifts, 0)
     above = 2 * zero_point * (1 << shifts) + 1 + half
-    below = above - np.where(shifts > 0, 2, 0)
+    # Where nothing below the zero point is left, sums below zero end there with either base.
+    signed = values.range.minimum < zero_point
+    below = above - np.where((shifts > 0) & signed, 2, 0)
     highest = (reach * found.multipliers >> 30) + 1 + np.abs(above)
     if np.any(highest >= _LARGEST):
         return None

@@ -46,15 +46,22 @@ EDGEFLOW_AVX512 EDGEFLOW_INLINE void edgeflow_vnni_block(const edgeflow_x86_conv
             from += 4;
         }
     }
-#pragma GCC unroll 16
-    for (int p = 0; p < count; p++) {
-#pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++) {
-            const int32_t channel = first + v * 16;
-            const __m512i scaled =
-                edgeflow_vnni_scaled(sums[p * vectors + v], channel, &layer->to);
-            edgeflow_vnni_store(scaled, layer->outputs - channel, output + p * layer->outputs + v * 16);
+    if (layer->to.is_plain) {
+#pragma GCC unroll 24
+        for (int i = 0; i < count * vectors; i++) {
+            sums[i] = edgeflow_vnni_plain(sums[i], first + i % vectors * 16, &layer->to);
         }
+    } else {
+#pragma GCC unroll 24
+        for (int i = 0; i < count * vectors; i++) {
+            sums[i] = edgeflow_vnni_scaled(sums[i], first + i % vectors * 16, &layer->to);
+        }
+    }
+#pragma GCC unroll 24
+    for (int i = 0; i < count * vectors; i++) {
+        const int32_t channel = i % vectors * 16;
+        edgeflow_vnni_store(sums[i], layer->outputs - first - channel,
+                            output + i / vectors * layer->outputs + channel);
     }
 }
 

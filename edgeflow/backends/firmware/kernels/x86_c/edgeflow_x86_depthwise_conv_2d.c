@@ -27,8 +27,14 @@ EDGEFLOW_AVX512 static void vnni_group(const depthwise_layer *layer, const uint8
                                    _mm512_loadu_si512(weights + 16));
         weights += GROUP;
     }
-    const __m512i words = _mm512_packs_epi32(edgeflow_vnni_scaled(low, first, &layer->to),
-                                             edgeflow_vnni_scaled(high, first + 16, &layer->to));
+    if (layer->to.is_plain) {
+        low = edgeflow_vnni_plain(low, first, &layer->to);
+        high = edgeflow_vnni_plain(high, first + 16, &layer->to);
+    } else {
+        low = edgeflow_vnni_scaled(low, first, &layer->to);
+        high = edgeflow_vnni_scaled(high, first + 16, &layer->to);
+    }
+    const __m512i words = _mm512_packs_epi32(low, high);
     const __m256i bytes = _mm512_cvtsepi16_epi8(words);
     if (count >= GROUP) {
         _mm256_storeu_si256((__m256i *)output, bytes);

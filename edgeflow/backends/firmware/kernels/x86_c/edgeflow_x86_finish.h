@@ -14,6 +14,15 @@ EDGEFLOW_AVX512 EDGEFLOW_INLINE __m512i edgeflow_vnni_high(__m512i a, __m512i b)
     return _mm512_mask_mov_epi32(even, 0xAAAA, odd);
 }
 
+EDGEFLOW_AVX512 EDGEFLOW_INLINE __m512i edgeflow_vnni_plain(__m512i sums, int32_t channel,
+                                                            const edgeflow_x86_outputs *to)
+{
+    const __m512i multiplier = _mm512_loadu_si512(to->multiplier + channel);
+    const __m512i high = edgeflow_vnni_high(_mm512_slli_epi32(sums, 2), multiplier);
+    return _mm512_srav_epi32(_mm512_add_epi32(high, _mm512_loadu_si512(to->above + channel)),
+                             _mm512_loadu_si512(to->shift + channel));
+}
+
 EDGEFLOW_AVX512 EDGEFLOW_INLINE __m512i edgeflow_vnni_scaled(__m512i sums, int32_t channel,
                                                              const edgeflow_x86_outputs *to)
 {
@@ -30,7 +39,7 @@ EDGEFLOW_AVX512 EDGEFLOW_INLINE __m512i edgeflow_vnni_scaled(__m512i sums, int32
 /* Stores as many of sixteen outputs as `count` says; none of a vector beyond the last channel. */
 EDGEFLOW_AVX512 EDGEFLOW_INLINE void edgeflow_vnni_store(__m512i outputs, int32_t count, int8_t *to)
 {
-    const __m128i bytes = _mm512_cvtepi32_epi8(outputs);
+    const __m128i bytes = _mm512_cvtsepi32_epi8(outputs);
     if (count >= 16) {
         _mm_storeu_si128((__m128i *)to, bytes);
     } else if (count > 0) {
