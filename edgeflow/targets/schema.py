@@ -31,6 +31,7 @@ class KernelSet(StrEnum):
     DSP_C = "dsp-c"
     MVE_C = "mve-c"
     X86_C = "x86-c"
+    NEON_C = "neon-c"
 
 
 class RunnerKind(StrEnum):

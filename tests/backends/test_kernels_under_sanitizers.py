@@ -11,18 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgeflow.backends.firmware.codegen import generate
-from edgeflow.graph.interpreter import run
-from edgeflow.graph.ir import Graph, OpKind
+from edgeflow.graph.ir import OpKind
 from edgeflow.targets.schema import KernelSet
 from tests.backends.host_model import merged_files
 from tests.backends.kernel_sets import KERNEL_SETS, PROCESSOR_FLAGS
+from tests.backends.many_models import Case, checking_main
 from tests.backends.ordinary_networks import ordinary_network
 from tests.backends.segments import drawn_segments
-from tests.graph.strategies import Dialect, Inputs, graph_and_input, graphs, single_operator
+from tests.graph.strategies import Dialect, graph_and_input, graphs, single_operator
 
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1")
-
-Case = tuple[Graph, Inputs]
 
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
 
@@ -39,27 +37,6 @@ _few = settings(
 )
 
 
-def _array(name: str, values: np.ndarray) -> str:
-    numbers = ", ".join(str(v) for v in values.reshape(-1).tolist())
-    return f"static const int8_t {name}[{values.size}] = {{{numbers}}};\n"
-
-
-def _main(cases: list[Case]) -> str:
-    """A program that runs each model once and fails on the first output that differs."""
-    declarations, calls = "#include <stdio.h>\n#include <string.h>\n#include <stdint.h>\n", ""
-    for index, (graph, inputs) in enumerate(cases):
-        expected = run(graph, inputs)[graph.outputs[0]]
-        x = inputs[graph.inputs[0]]
-        p = f"g{index}_"
-        declarations += f"int8_t *{p}edgeflow_input(void);\nvoid {p}edgeflow_invoke(void);\n"
-        declarations += f"const int8_t *{p}edgeflow_output(void);\n"
-        declarations += _array(f"{p}x", x) + _array(f"{p}y", expected)
-        calls += f"    memcpy({p}edgeflow_input(), {p}x, {x.size});\n    {p}edgeflow_invoke();\n"
-        calls += f"    if (memcmp({p}edgeflow_output(), {p}y, {expected.size})) {{\n"
-        calls += f'        puts("model {index} differs");\n        return 1;\n    }}\n'
-    return f"{declarations}int main(void)\n{{\n{calls}    return 0;\n}}\n"
-
-
 def _assert_clean(
     cases: list[Case], folder: Path, kernel_set: KernelSet, *, by_rows: bool = False
 ) -> None:
@@ -67,7 +44,7 @@ def _assert_clean(
         drawn_segments(graph, seed) if by_rows else () for seed, (graph, _) in enumerate(cases)
     ]
     sources = [generate(graph, kernel_set, p) for (graph, _), p in zip(cases, parts, strict=True)]
-    files = {**merged_files(sources), "main.c": _main(cases)}
+    files = {**merged_files(sources), "main.c": checking_main(cases)}
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
     names = sorted(name for name in files if name.endswith(".c"))

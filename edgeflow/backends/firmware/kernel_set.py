@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from types import MappingProxyType
 
-from edgeflow.backends.firmware import dsp_c, grouped, mve_c, portable_c, x86_c
+from edgeflow.backends.firmware import dsp_c, grouped, mve_c, neon_c, portable_c, x86_c
 from edgeflow.backends.firmware.rendering import Renderer
 from edgeflow.errors import UnknownNameError
 from edgeflow.graph.ir import Graph, Node, OpKind
@@ -104,12 +104,21 @@ _KERNEL_SETS = (
     ),
     KernelLibrary(
         name=KernelSet.X86_C,
-        folders=("x86_c", "portable_c"),
+        folders=("x86_c", "wide_c", "portable_c"),
         renderers=x86_c.RENDERERS,
         scratch_bytes=x86_c.scratch_bytes,
         alignment_bytes=64,
         constant_alignment_bytes=64,
         instructions_per_mac=0.05,
+    ),
+    KernelLibrary(
+        name=KernelSet.NEON_C,
+        folders=("neon_c", "wide_c", "portable_c"),
+        renderers=neon_c.RENDERERS,
+        scratch_bytes=neon_c.scratch_bytes,
+        alignment_bytes=16,
+        constant_alignment_bytes=16,
+        instructions_per_mac=0.2,
     ),
 )
 

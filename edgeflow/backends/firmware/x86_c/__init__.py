@@ -11,7 +11,8 @@ from types import MappingProxyType
 
 from edgeflow.backends.firmware import portable_c
 from edgeflow.backends.firmware.rendering import Renderer
-from edgeflow.backends.firmware.x86_c import convolution, dense, depthwise, elementwise, pooling
+from edgeflow.backends.firmware.wide_c import pooling
+from edgeflow.backends.firmware.x86_c import convolution, dense, depthwise, elementwise
 from edgeflow.graph.ir import Graph, Node, OpKind
 
 __all__ = ["RENDERERS", "scratch_bytes"]

@@ -11,9 +11,10 @@ from edgeflow.backends.firmware import portable_c
 from edgeflow.backends.firmware.c_text import CType, Expression, Value
 from edgeflow.backends.firmware.dsp_c.scaling import wrapped
 from edgeflow.backends.firmware.rendering import KernelCall, LayerContext, RenderedLayer
-from edgeflow.backends.firmware.x86_c.blocks import Blocks, avx2_pixels, blocks_of, vnni_pixels
-from edgeflow.backends.firmware.x86_c.image import OFFSET, WORD_BYTES, Image, image_of
-from edgeflow.backends.firmware.x86_c.outputs import output_constants, output_fields
+from edgeflow.backends.firmware.wide_c.blocks import arranged, blocks_of
+from edgeflow.backends.firmware.wide_c.image import Image, image_of
+from edgeflow.backends.firmware.x86_c.outputs import OFFSET, output_constants, output_fields
+from edgeflow.backends.firmware.x86_c.pixels import avx2_pixels, vnni_pixels
 from edgeflow.backends.firmware.x86_c.rescaling import Rescaled, rescaled
 from edgeflow.graph.ir import Conv2D, Graph, Node, OpKind
 from edgeflow.graph.requantization import OutputRange
@@ -36,21 +37,6 @@ def copy_bytes(graph: Graph, node: Node) -> int:
     if fast_channels(graph, node) is None:
         return portable_c.scratch_bytes(graph, node)
     return image_of(graph, node).copy_bytes
-
-
-def arranged(rows: NDArray[np.int8], image: Image, blocks: Blocks) -> NDArray[np.int8]:
-    """Weights [outputs, taps] as [block][filter row][word][output][byte], flat."""
-    outputs = len(rows)
-    padded = np.pad(
-        rows.reshape(outputs, image.filter_rows, image.filter_row_bytes),
-        (
-            (0, blocks.count * blocks.outputs - outputs),
-            (0, 0),
-            (0, image.filter_words * WORD_BYTES - image.filter_row_bytes),
-        ),
-    )
-    shape = (blocks.count, blocks.outputs, image.filter_rows, image.filter_words, WORD_BYTES)
-    return padded.reshape(shape).transpose(0, 2, 3, 1, 4).reshape(-1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +92,7 @@ def products(layer: LayerContext, image: Image, of: Products) -> RenderedLayer:
     vnni = vnni_pixels(image.output_width, blocks.vectors)
     avx2 = avx2_pixels(image.output_width)
     fields: dict[str, Value] = {
-        "image": image.margin(of.input_zero_point),
+        "image": image.margin(of.input_zero_point + OFFSET),
         "output_height": image.output_height,
         "output_width": image.output_width,
         "line_step": image.line_step,

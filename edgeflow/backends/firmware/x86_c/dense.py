@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from edgeflow.backends.firmware import portable_c
 from edgeflow.backends.firmware.one_multiply import DenseOutputs, dense_outputs
 from edgeflow.backends.firmware.rendering import LayerContext, RenderedLayer
+from edgeflow.backends.firmware.wide_c.image import Image
 from edgeflow.backends.firmware.x86_c.convolution import Products, products
-from edgeflow.backends.firmware.x86_c.image import Image
 from edgeflow.graph.ir import Graph, Node, OpKind
 from edgeflow.graph.requantize import fully_connected_requantization
 

@@ -9,6 +9,9 @@ from edgeflow.backends.firmware.c_text import ConstantArray, CType, Expression, 
 from edgeflow.backends.firmware.rendering import LayerContext
 from edgeflow.graph.requantization import OutputRange
 
+OFFSET = 128
+"""What is added to a value in the copy of an image."""
+
 
 def output_constants(
     layer: LayerContext, bias: NDArray[np.int64], scaling: NDArray[np.int64]

@@ -1,4 +1,4 @@
-"""Images with margins, in rows of bytes, and how filters go over them (`edgeflow_x86_margin`)."""
+"""Images with margins, in rows of bytes, and how filters go over them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from edgeflow.backends.firmware.c_text import Value
 from edgeflow.backends.firmware.portable_c.channelwise import is_pointwise
 from edgeflow.graph.ir import Conv2D, Graph, Node, OpKind
-
-OFFSET = 128
-"""What is added to a value in the copy of an image."""
 
 WORD_BYTES = 4
 _SLACK_BYTES = 64
@@ -35,6 +32,7 @@ class Image:
     filter_rows: int
     filter_row_step: int
     filter_row_bytes: int
+    least_words: int = 0
 
     @property
     def copy_bytes(self) -> int:
@@ -45,15 +43,15 @@ class Image:
     @property
     def filter_words(self) -> int:
         """Words that cover a row of the filter."""
-        return -(-self.filter_row_bytes // WORD_BYTES)
+        return max(-(-self.filter_row_bytes // WORD_BYTES), self.least_words)
 
-    def margin(self, zero_point: int) -> dict[str, Value]:
-        """The struct `edgeflow_x86_margin`."""
+    def margin(self, value: int) -> dict[str, Value]:
+        """The struct of the margin, which holds `value`."""
         sizes: dict[str, Value] = {
             name: getattr(self, name)
             for name in ("rows", "row_bytes", "above", "below", "left", "right")
         }
-        return {**sizes, "value": zero_point + OFFSET}
+        return {**sizes, "value": value}
 
 
 def image_of(graph: Graph, node: Node) -> Image:

@@ -1,12 +1,8 @@
-"""How many pixels and channels a kernel computes at a time."""
+"""How many pixels a kernel computes at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-LANES = 16
-_MOST_VECTORS = 4
 
 VNNI_PIXELS: dict[int, Sequence[int]] = {
     1: (1, 2, 4, 8, 16),
@@ -18,26 +14,6 @@ VNNI_PIXELS: dict[int, Sequence[int]] = {
 
 AVX2_PIXELS: Sequence[int] = (1, 2, 3)
 """Pixels that `edgeflow_avx2_blocks.c` has functions for."""
-
-
-@dataclass(frozen=True)
-class Blocks:
-    """Output channels in blocks of some vectors of sixteen; the last ones may be padding."""
-
-    count: int
-    vectors: int
-
-    @property
-    def outputs(self) -> int:
-        """Channels of a block."""
-        return self.vectors * LANES
-
-
-def blocks_of(outputs: int) -> Blocks:
-    """The fewest blocks, of as few vectors as hold the channels."""
-    vectors = -(-outputs // LANES)
-    count = -(-vectors // _MOST_VECTORS)
-    return Blocks(count, -(-vectors // count))
 
 
 def vnni_pixels(row: int, vectors: int) -> int:

@@ -9,8 +9,8 @@ from edgeflow.backends.firmware.rendering import LayerContext, RenderedLayer
 from edgeflow.graph.ir import OpKind
 
 _FUNCTIONS = {
-    OpKind.AVERAGE_POOL_2D: "edgeflow_x86_average_pool_2d",
-    OpKind.MAX_POOL_2D: "edgeflow_x86_max_pool_2d",
+    OpKind.AVERAGE_POOL_2D: "edgeflow_wide_average_pool_2d",
+    OpKind.MAX_POOL_2D: "edgeflow_wide_max_pool_2d",
 }
 
 
@@ -19,5 +19,5 @@ def pool_2d(layer: LayerContext) -> RenderedLayer:
     (call,) = portable_c.RENDERERS[layer.node.kind](layer).calls
     function = _FUNCTIONS[layer.node.kind]
     sources = (f"{function}.c", "edgeflow_taps.c")
-    fast = replace(call, function=function, header="edgeflow_x86_pool_2d.h", sources=sources)
+    fast = replace(call, function=function, header="edgeflow_wide_pool_2d.h", sources=sources)
     return RenderedLayer((fast,))

@@ -1,0 +1,1 @@
+"""What kernel sets for wide registers share: images with margins, weights in blocks, pools."""
