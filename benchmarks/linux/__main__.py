@@ -83,8 +83,8 @@ def measure(model: bytes, count: int, seconds: float) -> dict[str, Any]:
             ORT_FLOAT: ("onnxruntime", "float.onnx", without_quantization(qdq)),
         }
         contestants: list[Contestant] = [
-            _native(NATIVE, model, target),
-            _native(NATIVE_AVX2, model, _without_avx512(target)),
+            stack.enter_context(_native(NATIVE, model, target)),
+            stack.enter_context(_native(NATIVE_AVX2, model, _without_avx512(target))),
         ]
         for engine, (kind, file, content) in files.items():
             (folder / file).write_bytes(content)

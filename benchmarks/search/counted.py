@@ -19,7 +19,7 @@ from edgeflow.graph.constant_channels import without_constant_channels
 from edgeflow.graph.ir import Graph
 from edgeflow.pipeline.steps.generate import arena_limit_bytes
 from edgeflow.pipeline.steps.inputs import quantized_inputs
-from edgeflow.targets.schema import Target
+from edgeflow.targets.schema import KernelSet, Target
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,14 @@ class Counted:
     instructions: int
     flash_bytes: int
     ram_bytes: int
+
+
+def validation_accuracy(graph: Graph, dataset: Dataset) -> float:
+    """Accuracy on the validation part, by the generated C code on this host."""
+    library = build_host_library(generate(without_constant_channels(graph), KernelSet.PORTABLE_C))
+    inputs = quantized_inputs(graph, dataset, dataset.validation.x)
+    answers = HostDevice().run(library, inputs, RunLimits()).outputs
+    return accuracy(answers, dataset.validation.labels)
 
 
 def counted(graph: Graph, dataset: Dataset, target: Target, device_images: int) -> Counted:

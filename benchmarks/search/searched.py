@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from benchmarks.search.counted import validation_accuracy
 from benchmarks.search.goals import Goal, Resource, Runs
 from benchmarks.search.scenes import SEEDS, Scene
-from benchmarks.search.training import Contestant, from_scratch, trained
+from benchmarks.search.training import Contestant, from_scratch, integer_graph, trained
 from edgeflow.backends.firmware.options import RowExecution
 from edgeflow.grow.cost import DeviceCost, Limits
 from edgeflow.lower.untrained import untrained_graph
@@ -126,8 +127,9 @@ def best_answer(
 ) -> tuple[Material, Answer]:
     """Of the networks that keep a goal's limit, one from each space, the best after its training.
 
-    Several are compared by their accuracy on the validation part, trained with the first seed; at
-    equal ones by their loss before. Raises NoChoiceError where no space has one.
+    Several are compared by the accuracy of their integer networks on the validation part, trained
+    with the first seed; at equal ones by the loss before. Raises NoChoiceError where no space has
+    one.
     """
     answers: list[tuple[Material, Answer]] = []
     for each in found:
@@ -142,8 +144,8 @@ def best_answer(
         each, given = pair
         made = contestant(each, given.choice)
         scene = each.scene
-        after = trained(made, scene.dataset, scene.budget, SEEDS[0], folder, progress)
-        return -after.validation_score, given.looked[0].loss
+        graph = integer_graph(made, scene.dataset, scene.budget, SEEDS[0], folder, progress)
+        return -validation_accuracy(graph, scene.dataset), given.looked[0].loss
 
     return min(answers, key=rank)
 

@@ -22,7 +22,7 @@ from edgeflow.bundle.summary import CheckRow, Summary
 from edgeflow.data.postprocessing import Postprocessing
 from edgeflow.data.score import Score, ScoreName
 from edgeflow.devices.device import INVOKE_SYMBOL, DeviceRun, LayerInstructions, RunLimits
-from edgeflow.errors import BundleError, DoesNotFitError, EdgeflowError, VerdictError
+from edgeflow.errors import BundleError, ConfigError, DoesNotFitError, EdgeflowError, VerdictError
 from edgeflow.gate.scoring import output_grid, score_answers, scoring_of
 from edgeflow.graph.ir import Graph
 from edgeflow.progress import Progress, ProgressEvent, silent
@@ -78,10 +78,12 @@ class _Opened:
     postprocessing: Postprocessing
 
 
-def verify(directory: Path, progress: Progress = silent) -> Verification:
-    """Hash every file, run the model and the firmware over every test input, compare all figures.
+def verify(directory: Path, progress: Progress = silent, device: str | None = None) -> Verification:
+    """Hash every file, run the model and the artifact over every test input, compare all figures.
 
-    Raises BundleError where the bundle is damaged; a difference is a failed check, not an error.
+    `device` is a board that runs the program of a Linux target. Raises BundleError where the bundle
+    is damaged, ConfigError for a device that the artifact is not for; a difference is a failed
+    check, not an error.
     """
     from edgeflow.graph.interpreter import run_batch
 
@@ -91,7 +93,7 @@ def verify(directory: Path, progress: Progress = silent) -> Verification:
     progress(ProgressEvent(STAGE, f"interpreter over {images} inputs", 1, 3))
     answers = run_batch(opened.graph, opened.inputs)
     progress(ProgressEvent(STAGE, f"artifact over {images} inputs", 2, 3))
-    run = _run(opened)
+    run = _run(opened, device)
     scoring = scoring_of(opened.graph, opened.postprocessing, opened.inputs)
     counted = score_answers(run.outputs, opened.labels, scoring)
     checks = (
@@ -194,15 +196,20 @@ def _same_grid(opened: _Opened) -> tuple[CheckRow, ...]:
     return (CheckRow(name=name, passed=stated == grid, detail=detail),)
 
 
-def _run(opened: _Opened) -> DeviceRun:
+def _run(opened: _Opened, device: str | None) -> DeviceRun:
     """The artifact's own answers to every test input."""
     from edgeflow.devices.linux_runner import runner_for
     from edgeflow.devices.registry import device_for
 
     artifact, target = opened.artifact, opened.target
     if isinstance(artifact, FirmwareImage):
+        if device is not None:
+            raise ConfigError(
+                f"{device} cannot run the firmware of {target.name}",
+                hint="leave the device out; boards over ssh run programs of Linux targets",
+            )
         return device_for(target).run(artifact, opened.inputs, RunLimits())
-    return runner_for(target).run(artifact, opened.inputs, RunLimits())
+    return runner_for(target, device).run(artifact, opened.inputs, RunLimits())
 
 
 def _binary(opened: _Opened) -> tuple[CheckRow, ...]:

@@ -94,8 +94,8 @@ def build(
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE",
-            help="flash=64KiB, ram=16KiB, instructions=500k, rmse=0.1 (at most), accuracy=0.95, "
-            "auc=0.9 (at least). "
+            help="flash=64KiB, ram=16KiB, instructions=500k, latency=2ms, rmse=0.1 (at most), "
+            "accuracy=0.95, auc=0.9 (at least). "
             "May be given once for each name.",
         ),
     ] = None,
@@ -139,6 +139,14 @@ def build(
             "given several times.",
         ),
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="A board that runs and times the artifact of a Linux target: "
+            "ssh://[user@]host[:port] (default: this machine, or an emulator).",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")
     ] = False,
@@ -160,6 +168,7 @@ def build(
         chosen,
         grow,
         search,
+        device,
     )
     return show_plan(request, as_json) if dry_run else run_build(request, as_json)
 
@@ -167,13 +176,19 @@ def build(
 @app.command(short_help="Check a bundle again, from its files to the device.")
 def verify(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle directory.")],
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="A board that runs a Linux artifact: ssh://[user@]host[:port]."
+        ),
+    ] = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> int:
-    """Check a bundle again: files, model, firmware on the device, scores, counts."""
+    """Check a bundle again: files, model, artifact on the device, scores, counts."""
     from edgeflow.cli.artifacts import run_verify
 
-    return run_verify(bundle, as_json)
+    return run_verify(bundle, device, as_json)
 
 
 @app.command()

@@ -17,12 +17,12 @@ FIGURES = "figures.json"
 REPORT = "report.html"
 
 
-def run_verify(bundle: Path, as_json: bool) -> int:
+def run_verify(bundle: Path, device: str | None, as_json: bool) -> int:
     """Check a bundle; a difference is exit code 1."""
     from edgeflow.bundle.verify import require, verify
 
     with drawn_progress() as progress:
-        found = verify(bundle, progress)
+        found = verify(bundle, progress, device)
     refusal: VerdictError | None = None
     try:
         require(found)

@@ -42,6 +42,7 @@ class BuildRequest:
     engine: EngineRequest = EngineRequest()
     grow: bool = False
     search: bool = False
+    device: str | None = None
 
 
 def run_build(request: BuildRequest, as_json: bool) -> int:
@@ -113,6 +114,7 @@ def _resolve(request: BuildRequest) -> list[Config]:
         "tflm_path": request.engine.tflm_path,
         "cmsis_nn_path": request.engine.cmsis_nn_path,
         "tflm_include": request.engine.tflm_include or None,
+        "device": request.device,
     }
     overrides: dict[str, dict[str, Any]] = {
         "build": {name: value for name, value in given.items() if value is not None},

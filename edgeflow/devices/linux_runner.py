@@ -1,28 +1,27 @@
-"""Where programs for Linux run: on this host, or under QEMU's user mode for another processor."""
+"""Where programs for Linux run: on this host, on a board, or in an emulator of its processor."""
 
 from __future__ import annotations
 
 import platform
-import shutil
-import signal
-import subprocess
-import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeflow.backends.native.program import NativeProgram
-from edgeflow.backends.native.toolchain import RUNNER
-from edgeflow.devices import processor, qemu_program
+from edgeflow.devices import board, processor, qemu_program
 from edgeflow.devices.device import DeviceRun, RunLimits, flat_inputs
-from edgeflow.errors import DeviceFaultError, DeviceTimeoutError, MissingToolError, StorageError
+from edgeflow.devices.linux_session import Session, local_session
+from edgeflow.devices.processor import Processor
+from edgeflow.devices.ssh_session import parse_address, ssh_session
+from edgeflow.errors import DeviceFaultError, MissingToolError
 from edgeflow.figures import FigureKind
 from edgeflow.targets.schema import InstructionSet, RunnerKind, Target
 
-_HOSTS = {
+HOSTS: Mapping[str, InstructionSet] = {
     "x86_64": InstructionSet.X86_64,
     "AMD64": InstructionSet.X86_64,
     "aarch64": InstructionSet.AARCH64,
@@ -32,25 +31,28 @@ _HOSTS = {
 
 @dataclass(frozen=True)
 class LinuxRunner:
-    """How a runner is started: the words before its path, and what its answers are.
+    """A machine for programs: `session(runner)` gives a folder on it with the runner.
 
-    `tells_time` is False where an emulator runs it.
+    `processor` is None where an emulator runs it, which tells no time.
     """
 
-    prefix: tuple[str, ...]
+    session: Callable[[bytes], AbstractContextManager[Session]]
     kind: FigureKind
     source: str
-    tells_time: bool
+    processor: Processor | None
+
+    @property
+    def tells_time(self) -> bool:
+        """Whether the machine is real."""
+        return self.processor is not None
 
     def run(self, program: NativeProgram, inputs: NDArray[np.int8], limits: RunLimits) -> DeviceRun:
         """Run one inference for each input; see `Device.run`. Only the wall limit applies."""
         rows = flat_inputs(inputs, program.input_bytes)
-        with tempfile.TemporaryDirectory(prefix="edgeflow-linux-") as name:
-            directory = Path(name)
-            place_runner(program, directory)
-            _write(directory / "inputs", rows)
-            self.start(directory, ("answers", "inputs", "outputs"), limits)
-            answers = np.fromfile(directory / "outputs", dtype=np.int8)
+        with self.session(program.runner) as session:
+            session.put("inputs", rows.tobytes())
+            session.start(("answers", "inputs", "outputs"), limits.seconds)
+            answers = np.frombuffer(session.get("outputs"), dtype=np.int8)
         if answers.size != len(rows) * program.output_bytes:
             raise DeviceFaultError(
                 f"The runner wrote {answers.size} bytes for {len(rows)} inferences of "
@@ -66,70 +68,36 @@ class LinuxRunner:
             source=self.source,
         )
 
-    def start(self, directory: Path, arguments: tuple[str, ...], limits: RunLimits) -> None:
-        """Start the runner that lies in a folder and wait for it.
 
-        Raises DeviceFaultError for a crash, DeviceTimeoutError beyond the wall limit.
-        """
-        command = [*self.prefix, f"./{RUNNER}", *arguments]
-        try:
-            finished = subprocess.run(
-                command,
-                cwd=directory,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=limits.seconds,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise DeviceTimeoutError(
-                f"The model did not finish on {self.source} within {limits.seconds:g} s.",
-                hint="Raise the limit if the network is that large; otherwise it hangs.",
-            ) from error
-        except OSError as error:
-            raise DeviceFaultError(
-                f"The runner cannot be started on {self.source}: {error.strerror}.",
-                hint="Check that programs in the folder for temporary files may run (TMPDIR).",
-            ) from error
-        if finished.returncode != 0:
-            raise self._fault(finished)
+def runner_for(target: Target, device: str | None = None) -> LinuxRunner:
+    """The machine for a Linux target: the board of that address, or what the target's runner names.
 
-    def _fault(self, finished: subprocess.CompletedProcess[bytes]) -> DeviceFaultError:
-        code = finished.returncode
-        words = finished.stderr.decode("utf-8", "replace").strip().splitlines()
-        said = f": {words[-1]}" if words else ""
-        reason = f"exit status {code}{said}"
-        if code < 0:
-            reason = f"{signal.Signals(-code).name} ({signal.strsignal(-code)}){said}"
-        hint = "Report this as a defect unless the source was edited."
-        if code == -signal.SIGILL:
-            hint = "The processor lacks instructions that the target has: build for another target."
-        return DeviceFaultError(f"The model crashed on {self.source}: {reason}.", hint=hint)
-
-
-def runner_for(target: Target) -> LinuxRunner:
-    """The runner of a Linux target.
-
-    Raises MissingToolError where this host is no such machine or the emulator is absent.
+    Raises MissingToolError where this host is no such machine or the emulator is absent,
+    DeviceError where the board is not reached, DoesNotFitError where it is another one.
     """
+    if device is not None:
+        return _on_board(target, device)
     return _RUNNERS[target.runner.kind](target)
 
 
-def place_runner(program: NativeProgram, directory: Path) -> None:
-    """Put the runner into a folder, ready to be started."""
-    path = directory / RUNNER
-    path.write_bytes(program.runner)
-    path.chmod(0o755)
+def _on_board(target: Target, device: str) -> LinuxRunner:
+    address = parse_address(device)
+    found = board.examine(address)
+    board.require_like(found, target, HOSTS)
+    source = f"{found.host} ({found.processor.name})"
+    session = partial(ssh_session, address=address, source=source)
+    return LinuxRunner(session, FigureKind.MEASURED, source, found.processor)
 
 
 def _on_host(target: Target) -> LinuxRunner:
     wanted = target.core.instruction_set
     machine = platform.machine()
-    if platform.system() != "Linux" or _HOSTS.get(machine) is not wanted:
+    if platform.system() != "Linux" or HOSTS.get(machine) is not wanted:
         raise MissingToolError(
             f"Target {target.name} runs on this machine, which is {platform.system()} on "
             f"{machine} and not Linux on {wanted}.",
-            hint="Build it on such a machine, or choose another target.",
+            hint="Build it on such a machine, name one with --device ssh://user@host, or choose "
+            "another target.",
         )
     found = processor.this_processor()
     lacking = sorted(set(target.core.features) - found.features)
@@ -139,29 +107,20 @@ def _on_host(target: Target) -> LinuxRunner:
             f"({found.name}) lacks.",
             hint="Write a target with fewer features: docs/adding-a-target.md.",
         )
-    return LinuxRunner((), FigureKind.MEASURED, f"this host ({found.name})", tells_time=True)
+    source = f"this host ({found.name})"
+    session = partial(local_session, prefix=(), source=source)
+    return LinuxRunner(session, FigureKind.MEASURED, source, found)
 
 
 def _emulated(target: Target) -> LinuxRunner:
     path = qemu_program.user_program(target)
     source = f"QEMU {qemu_program.version(path)} user mode, {target.runner.cpu_model}"
     prefix = (path, "-cpu", target.runner.cpu_model)
-    return LinuxRunner(prefix, FigureKind.SIMULATED, source, tells_time=False)
+    session = partial(local_session, prefix=prefix, source=source)
+    return LinuxRunner(session, FigureKind.SIMULATED, source, None)
 
 
 _RUNNERS: Mapping[RunnerKind, Callable[[Target], LinuxRunner]] = {
     RunnerKind.HOST: _on_host,
     RunnerKind.QEMU_USER: _emulated,
 }
-
-
-def _write(path: Path, rows: NDArray[np.int8]) -> None:
-    try:
-        rows.tofile(path)
-    except OSError as error:
-        free = shutil.disk_usage(path.parent).free
-        raise StorageError(
-            f"The inputs ({rows.nbytes} bytes) cannot be written: {error.strerror or error}; "
-            f"{free} bytes are free.",
-            hint="Free space, or set TMPDIR to a folder with more.",
-        ) from error

@@ -28,10 +28,17 @@ class Processor:
 def this_processor() -> Processor:
     """The processor of this machine."""
     text = _CPUINFO.read_text("utf-8", "replace") if _CPUINFO.is_file() else ""
-    fields = _fields(text)
-    name = fields.get("model name") or platform.processor() or platform.machine()
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    return read_processor(text, count, _governor(), platform.processor() or platform.machine())
+
+
+def read_processor(cpuinfo: str, count: int, governor: str, otherwise: str) -> Processor:
+    """The processor that the text of /proc/cpuinfo tells of; `otherwise` names one that is not."""
+    fields = _fields(cpuinfo)
     words = fields.get("flags") or fields.get("Features") or ""
-    return Processor(name, frozenset(words.split()), len(os.sched_getaffinity(0)), _governor())
+    return Processor(
+        fields.get("model name") or otherwise, frozenset(words.split()), count, governor
+    )
 
 
 def _fields(text: str) -> dict[str, str]:

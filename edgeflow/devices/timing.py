@@ -8,9 +8,7 @@ rounds' medians, with the 95 % confidence interval of their mean (Student's t).
 from __future__ import annotations
 
 import math
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +16,8 @@ from numpy.typing import NDArray
 from edgeflow.backends.firmware.source import LayerSymbol
 from edgeflow.backends.native.program import NativeProgram, whole_layers
 from edgeflow.devices.device import RunLimits, flat_inputs
-from edgeflow.devices.linux_runner import LinuxRunner, place_runner
-from edgeflow.devices.processor import PERFORMANCE, this_processor
+from edgeflow.devices.linux_runner import LinuxRunner
+from edgeflow.devices.processor import PERFORMANCE, Processor
 
 INPUTS = 32
 _PILOT = 5
@@ -77,18 +75,16 @@ def time_program(
 ) -> Timing:
     """Measure a program, one thread, on one processor.
 
-    `inputs` is int8 [N, ...]; the first of them take turns. Errors as `LinuxRunner.start`.
+    `inputs` is int8 [N, ...]; the first of them take turns. Errors as `Session.start`.
     """
-    assert runner.tells_time
-    with tempfile.TemporaryDirectory(prefix="edgeflow-time-") as name:
-        directory = Path(name)
-        place_runner(program, directory)
-        flat_inputs(inputs[:INPUTS], program.input_bytes).tofile(directory / "inputs")
+    assert runner.processor is not None
+    with runner.session(program.runner) as session:
+        session.put("inputs", flat_inputs(inputs[:INPUTS], program.input_bytes).tobytes())
 
         def times(command: str, warm_up: int, repetitions: int) -> NDArray[np.uint64]:
             counts = (str(warm_up), str(repetitions))
-            runner.start(directory, (command, "inputs", "times", *counts), limits)
-            return np.fromfile(directory / "times", dtype=np.uint64)
+            session.start((command, "inputs", "times", *counts), limits.seconds)
+            return np.frombuffer(session.get("times"), dtype=np.uint64)
 
         one = float(np.median(times("times", _PILOT, _PILOT))) * _NS
         repetitions = max(_PILOT, math.ceil(protocol.round_seconds / max(one, _NS)))
@@ -109,7 +105,7 @@ def time_program(
         rounds=len(rounds),
         inferences=sum(part.size for part in rounds),
         source=f"{runner.source}, one thread on one processor",
-        warning=_warning(half_width, protocol),
+        warning=_warning(half_width, protocol, runner.processor),
         layers=_layer_times(layers, each),
     )
 
@@ -137,9 +133,9 @@ def _layer_times(
     )
 
 
-def _warning(half_width: float, protocol: Protocol) -> str:
+def _warning(half_width: float, protocol: Protocol, processor: Processor) -> str:
     found = []
-    governor = this_processor().governor
+    governor = processor.governor
     if governor and governor != PERFORMANCE:
         found.append(f"the frequency governor is {governor!r}, not {PERFORMANCE!r}")
     if half_width > protocol.precision:

@@ -47,7 +47,8 @@ class BuildOptions(BaseModel):
 
     `weights` is a file for a network given as `module:attribute`, which is then not trained. `seed`
     is the seed of every section that does not set its own. `engine` "tflm" builds with the user's
-    checkouts at `tflm_path` and `cmsis_nn_path`, and further folders of headers for them.
+    checkouts at `tflm_path` and `cmsis_nn_path`, and further folders of headers for them. `device`
+    is a board that runs the artifact, ssh://[user@]host[:port].
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +61,7 @@ class BuildOptions(BaseModel):
     tflm_path: str | None = None
     cmsis_nn_path: str | None = None
     tflm_include: tuple[str, ...] = ()
+    device: str | None = None
 
     @model_validator(mode="after")
     def _paths_belong_to_their_engine(self) -> BuildOptions:

@@ -210,7 +210,7 @@ def to_bundle(model: str, found: tuple[str, ...]) -> tuple[Stage, ...]:
             name="run",
             run=run.run,
             reads=("data", model, "compile"),
-            options=("target",),
+            options=("target", "device"),
             modules=_DEPLOYED,
             packages=("numpy", "tflite", "unicorn"),
         ),

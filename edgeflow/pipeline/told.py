@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgeflow.backends.engine import Engine
+from edgeflow.devices.ssh_session import parse_address
 from edgeflow.errors import ConfigError
 from edgeflow.pipeline.config import Config
 from edgeflow.targets.schema import RunnerKind, Target, TargetFamily
@@ -11,7 +12,15 @@ from edgeflow.targets.schema import RunnerKind, Target, TargetFamily
 def require_told(config: Config, target: Target) -> None:
     """Raise ConfigError for budgets and searches by a cost that the device does not tell."""
     budget = config.budget
+    device = config.build.device
+    if device is not None:
+        parse_address(device)
     if target.family is TargetFamily.MICROCONTROLLER:
+        if device is not None:
+            raise ConfigError(
+                f"[build] device = {device!r}: {target.name} is a microcontroller and has no ssh",
+                hint="leave the device out, or choose a Linux target",
+            )
         if budget.latency_seconds is not None:
             raise ConfigError(
                 f"[budget] latency: {target.name} is emulated, and an emulator tells no time",
@@ -23,10 +32,11 @@ def require_told(config: Config, target: Target) -> None:
             f"[budget] instructions: nothing counts the instructions of {target.name}",
             hint="use the budget latency= on a target that runs on this machine",
         )
-    if budget.latency_seconds is not None and target.runner.kind is not RunnerKind.HOST:
+    told = device is not None or target.runner.kind is RunnerKind.HOST
+    if budget.latency_seconds is not None and not told:
         raise ConfigError(
             f"[budget] latency: {target.name} is emulated here, and an emulator tells no time",
-            hint="leave it out, and measure on the board with the bundle's runner",
+            hint="name your board with --device ssh://user@host",
         )
     if config.grow.enabled or config.search.enabled:
         section = "grow" if config.grow.enabled else "search"

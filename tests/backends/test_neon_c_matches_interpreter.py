@@ -15,6 +15,7 @@ from edgeflow.backends.firmware.compiler import run_compiler
 from edgeflow.backends.firmware.neon_c.convolution import fast_channels as fast_convolution
 from edgeflow.backends.firmware.neon_c.depthwise import fast_channels as fast_depthwise
 from edgeflow.backends.native.toolchain import build_program
+from edgeflow.devices import qemu_program
 from edgeflow.devices.device import RunLimits
 from edgeflow.devices.linux_runner import runner_for
 from edgeflow.exchange import tflite
@@ -60,7 +61,7 @@ def _check_all(cases: list[Case], folder: Path, board: str) -> None:
     names = sorted(name for name in files if name.endswith(".c"))
     machine = ["-target", "aarch64-linux-musl", f"-mcpu={target.toolchain.cpu}", "-static"]
     run_compiler([*machine, "-std=c99", "-O2", "-g0", "-I.", "-o", "models", *names], folder)
-    command = [*runner_for(target).prefix, "./models"]
+    command = [qemu_program.user_program(target), "-cpu", target.runner.cpu_model, "./models"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

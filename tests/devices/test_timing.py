@@ -52,13 +52,8 @@ def test_rounds_that_agree_are_certain_and_others_are_not() -> None:
     assert timing._half_width(apart[:1]) == math.inf
 
 
-def test_a_governor_that_saves_power_and_a_busy_machine_are_warned_of(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    saving = Processor("p", frozenset(), 1, "powersave")
-    monkeypatch.setattr(timing, "this_processor", lambda: saving)
-    told = timing._warning(0.05, QUICK)
+def test_a_governor_that_saves_power_and_a_busy_machine_are_warned_of() -> None:
+    told = timing._warning(0.05, QUICK, Processor("p", frozenset(), 1, "powersave"))
     assert "the frequency governor is 'powersave', not 'performance'" in told
     assert "known to 5.0% only, 2% was wanted" in told
-    monkeypatch.setattr(timing, "this_processor", lambda: Processor("p", frozenset(), 1, ""))
-    assert timing._warning(0.01, QUICK) == ""
+    assert timing._warning(0.01, QUICK, Processor("p", frozenset(), 1, "")) == ""

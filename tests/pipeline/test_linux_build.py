@@ -163,3 +163,20 @@ def test_what_a_device_cannot_tell_is_refused_before_anything_runs(name: str) ->
     values, told = IMPOSSIBLE[name]
     with pytest.raises(ConfigError, match=told):
         make_plan(from_values(values, "tests"))
+
+
+def test_a_board_is_for_linux_targets_and_has_an_address() -> None:
+    microcontroller = {"target": "cortex-m4", "device": "ssh://pi@board"}
+    with pytest.raises(ConfigError, match="cortex-m4 is a microcontroller and has no ssh"):
+        make_plan(from_values({**SHORT_BUILD, "build": microcontroller}, "tests"))
+    nowhere = {"target": "jetson-nano", "device": "nano"}
+    with pytest.raises(ConfigError, match=r"a board is named ssh://"):
+        make_plan(from_values({**SHORT_BUILD, "build": nowhere}, "tests"))
+
+
+def test_a_board_lets_a_budget_of_time_hold_and_is_no_part_of_the_bundle() -> None:
+    build_section = {"target": "jetson-nano", "device": "ssh://pi@board"}
+    values = _values("jetson-nano", budget={"latency_seconds": 0.01})
+    plan = make_plan(from_values({**values, "build": build_section}, "tests"))
+    assert plan.option("device") == "ssh://pi@board"
+    assert "board" not in json.dumps(plan.option("config"))

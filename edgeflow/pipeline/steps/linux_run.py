@@ -36,7 +36,7 @@ def run(context: StageContext) -> None:
     graph = read_graph(context.find(MODEL))
     inputs = quantized_inputs(graph, dataset, dataset.test.x)
     program = read_compiled(context.inputs["compile"])
-    device = runner_for(context.plan.target)
+    device = runner_for(context.plan.target, context.plan.config.build.device)
     tell("interpreter")
     expected = run_batch(graph, inputs)
     tell(f"on {device.source}")
