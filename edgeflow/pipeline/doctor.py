@@ -172,6 +172,7 @@ def _optional_tools() -> Iterable[Finding]:
 
     for program, purpose, remedy in (
         ("g++", "faster NNCF operators", "install g++ (Debian, Ubuntu: apt install g++)"),
+        ("ssh", "runs and times artifacts on boards", "apt install openssh-client"),
         (CPP, "builds TensorFlow Lite Micro for --engine tflm", INSTALL_HINT),
         *((e.program, f"emulates boards ({e.isa})", install_hint(e)) for e in EMULATORS),
         *((e.program, f"runs {e.isa}", install_hint(e)) for e in USER_EMULATORS.values()),

@@ -97,7 +97,7 @@ def layer_plot(summary: Summary) -> str:
         )
     axes.invert_yaxis()
     axes.margins(x=0.22)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,g}" if in_time else f"{value:,.0f}")
     axes.tick_params(axis="x", labelsize=7)
     axes.set_xlabel(f"{unit} per inference, {summary.layer_kind}")
     return svg_of(figure)
