@@ -22,7 +22,6 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.linux.contestants import Contestant, Native, Worker, rounds
-from benchmarks.linux.float_onnx import without_quantization
 from benchmarks.linux.table import table
 from edgeflow import __version__
 from edgeflow.backends.firmware.codegen import generate
@@ -30,7 +29,7 @@ from edgeflow.backends.native.toolchain import build_program
 from edgeflow.devices.device import RunLimits
 from edgeflow.devices.linux_runner import runner_for
 from edgeflow.devices.processor import this_processor
-from edgeflow.exchange import onnx_qdq, tflite
+from edgeflow.exchange import onnx_plain, onnx_qdq, tflite
 from edgeflow.graph.canonical import canonicalize
 from edgeflow.graph.constant_channels import without_constant_channels
 from edgeflow.graph.interpreter import run_batch
@@ -80,7 +79,7 @@ def measure(model: bytes, count: int, seconds: float) -> dict[str, Any]:
         files = {
             LITERT: ("litert", "model.tflite", model),
             ORT_INT8: ("onnxruntime", "int8.onnx", qdq),
-            ORT_FLOAT: ("onnxruntime", "float.onnx", without_quantization(qdq)),
+            ORT_FLOAT: ("onnxruntime", "float.onnx", onnx_plain.write(tflite.read(model))),
         }
         contestants: list[Contestant] = [
             stack.enter_context(_native(NATIVE, model, target)),

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgeflow.backends.firmware.source import LayerSymbol
-from edgeflow.graph.ir import OpKind
+from edgeflow.graph.ir import Graph, OpKind
 from edgeflow.targets.schema import Target, TargetFamily
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ FIRMWARE_ELF = "firmware/firmware.elf"
 FIRMWARE_BIN = "firmware/firmware.bin"
 FIRMWARE_LAYERS = "firmware/layers.json"
 NATIVE = "native"
+TENSORRT = "tensorrt"
 NATIVE_LAYERS = "native/layers.json"
 
 
@@ -47,10 +48,15 @@ def firmware_artifact(image: FirmwareImage, sources: Mapping[str, str]) -> Artif
 
 
 def native_artifact(
-    program: NativeProgram, sources: Mapping[str, str], target: Target, weight_bytes: int
+    program: NativeProgram,
+    sources: Mapping[str, str],
+    graph: Graph,
+    target: Target,
+    weight_bytes: int,
 ) -> Artifact:
-    """A library and a runner with the C that they were built from."""
+    """A library and a runner with the C that they were built from; a project for TensorRT."""
     from edgeflow.backends.native.toolchain import LIBRARY, RUNNER
+    from edgeflow.backends.tensorrt.project import project_files
 
     document = {**layers_document(program), "weight_bytes": weight_bytes}
     files = {f"{NATIVE}/{name}": text.encode() for name, text in sources.items()}
@@ -59,7 +65,10 @@ def native_artifact(
         f"{NATIVE}/{LIBRARY}": program.library,
         NATIVE_LAYERS: json_bytes(document),
     }
+    tensorrt = project_files(graph, target)
+    files |= {f"{TENSORRT}/{name}": content for name, content in tensorrt.items()}
     words = {
+        "gpu": target.gpu if tensorrt else None,
         "library": LIBRARY,
         "runner": RUNNER,
         "glibc": ".".join(map(str, program.glibc)) if program.glibc else "",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from edgeflow.gate.verdict import require
 from edgeflow.pipeline.stage import StageContext
 from edgeflow.pipeline.steps.bundle import write
+from edgeflow.pipeline.steps.files import MODEL
 from edgeflow.pipeline.steps.gate import read_verdict
-from edgeflow.pipeline.steps.generate import SOURCE, read_source
+from edgeflow.pipeline.steps.generate import SOURCE, read_graph, read_source
 from edgeflow.pipeline.steps.linux_compile import read_compiled, read_program_files
 
 
@@ -18,4 +19,5 @@ def run(context: StageContext) -> None:
     compiled = context.inputs["compile"]
     weight_bytes = read_source(compiled / SOURCE).weight_bytes
     sources, target = read_program_files(compiled), context.plan.target
-    write(context, native_artifact(read_compiled(compiled), sources, target, weight_bytes))
+    graph, program = read_graph(context.find(MODEL)), read_compiled(compiled)
+    write(context, native_artifact(program, sources, graph, target, weight_bytes))
