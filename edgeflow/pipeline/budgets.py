@@ -83,7 +83,8 @@ def _parse_quantity(argument: str, name: str, text: str) -> int | float:
     factor = units.get(match[2].lower()) if match else None
     if match is None or factor is None:
         accepted = ", ".join(unit for unit in units if unit)
-        unit_hint = f", optionally with one of: {accepted}" if accepted else ""
+        optional = "optionally " if "" in units else ""
+        unit_hint = f", {optional}with one of: {accepted}" if accepted else ""
         raise UsageError(
             f"--budget {argument}: {text!r} is not a quantity of {name}",
             hint=f"a number{unit_hint}; such as {EXAMPLES}",

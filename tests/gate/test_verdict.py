@@ -108,3 +108,32 @@ def test_without_labels_bits_and_budgets_are_judged_and_no_accuracy_is_counted()
 def test_a_budget_of_accuracy_without_labels_is_no_verdict_but_an_error() -> None:
     with pytest.raises(ConfigError, match="no labels"):
         judge(UNLABELLED, Budget(accuracy=0.0))
+
+
+def _evidence_of_a_program(latency_seconds: float | None) -> Evidence:
+    answers = np.zeros((4, 3), np.int8)
+    return Evidence(
+        expected=answers,
+        device=answers,
+        host=None,
+        labels=None,
+        instructions=None,
+        flash_bytes=1000,
+        ram_bytes=100,
+        latency_seconds=latency_seconds,
+    )
+
+
+@pytest.mark.parametrize(("limit", "passed"), [(None, True), (0.002, True), (0.0011, False)])
+def test_time_is_held_against_its_budget(limit: float | None, passed: bool) -> None:
+    verdict = judge(_evidence_of_a_program(0.0012), Budget(latency_seconds=limit))
+    (check,) = [check for check in verdict.checks if check.name is CheckName.LATENCY]
+    assert check.passed is passed
+    assert check.detail.startswith("1.2 ms")
+    assert CheckName.INSTRUCTIONS not in {check.name for check in verdict.checks}
+
+
+def test_a_budget_of_what_a_device_does_not_tell_is_not_kept() -> None:
+    verdict = judge(_evidence_of_a_program(None), Budget(instructions=5, latency_seconds=1.0))
+    untold = {check.name for check in verdict.checks if not check.passed}
+    assert untold == {CheckName.INSTRUCTIONS, CheckName.LATENCY}

@@ -112,6 +112,8 @@ def test_the_template_is_never_written_over_a_file(tmp_path: Path) -> None:
         ("accuracy=95%", {"accuracy": 0.95}),
         ("rmse=0.25", {"rmse": 0.25}),
         ("auc=95%", {"auc": 0.95}),
+        ("latency=2ms", {"latency_seconds": 0.002}),
+        ("latency=350us", {"latency_seconds": 0.00035}),
     ],
 )
 def test_budgets_take_units(argument: str, expected: dict[str, float]) -> None:
@@ -133,6 +135,8 @@ def test_budgets_take_units(argument: str, expected: dict[str, float]) -> None:
         (["rmse=0"], "unit of the target"),
         (["rmse=3kg"], "a number; such as"),
         (["instructions=5KiB"], "k"),
+        (["latency=3"], "a number, with one of: s, ms, us"),
+        (["latency=0ms"], "the time of one inference"),
         (["flash=1", "flash=2"], "keep the one"),
     ],
 )
