@@ -15,6 +15,7 @@ from edgeflow.backends.native.program import NativeProgram
 from edgeflow.devices import board, processor, qemu_program
 from edgeflow.devices.device import DeviceRun, RunLimits, flat_inputs
 from edgeflow.devices.linux_session import Session, local_session
+from edgeflow.devices.marked_counts import NO_COUNTS, Counts, count_instructions
 from edgeflow.devices.processor import Processor
 from edgeflow.devices.ssh_session import parse_address, ssh_session
 from edgeflow.errors import DeviceFaultError, MissingToolError
@@ -33,13 +34,15 @@ HOSTS: Mapping[str, InstructionSet] = {
 class LinuxRunner:
     """A machine for programs: `session(runner)` gives a folder on it with the runner.
 
-    `processor` is None where an emulator runs it, which tells no time.
+    `processor` is None where an emulator runs it, which tells no time; `count` is what counts
+    instructions there, of the first inputs alone.
     """
 
     session: Callable[[bytes], AbstractContextManager[Session]]
     kind: FigureKind
     source: str
     processor: Processor | None
+    count: Callable[[NativeProgram, NDArray[np.int8], RunLimits], Counts] | None = None
 
     @property
     def tells_time(self) -> bool:
@@ -47,7 +50,10 @@ class LinuxRunner:
         return self.processor is not None
 
     def run(self, program: NativeProgram, inputs: NDArray[np.int8], limits: RunLimits) -> DeviceRun:
-        """Run one inference for each input; see `Device.run`. Only the wall limit applies."""
+        """Run one inference for each input; see `Device.run`. Only the wall limit applies.
+
+        Instructions are those of the first inputs, where something counts them.
+        """
         rows = flat_inputs(inputs, program.input_bytes)
         with self.session(program.runner) as session:
             session.put("inputs", rows.tobytes())
@@ -59,10 +65,11 @@ class LinuxRunner:
                 f"{program.output_bytes}.",
                 hint="Report this as a defect unless the source was edited.",
             )
+        counts = NO_COUNTS if self.count is None else self.count(program, rows, limits)
         return DeviceRun(
             outputs=answers.reshape(len(rows), program.output_bytes),
-            instructions=np.empty(0, dtype=np.int64),
-            layers=(),
+            instructions=counts.instructions,
+            layers=counts.layers,
             stack_bytes=None,
             kind=self.kind,
             source=self.source,
@@ -117,7 +124,8 @@ def _emulated(target: Target) -> LinuxRunner:
     source = f"QEMU {qemu_program.version(path)} user mode, {target.runner.cpu_model}"
     prefix = (path, "-cpu", target.runner.cpu_model)
     session = partial(local_session, prefix=prefix, source=source)
-    return LinuxRunner(session, FigureKind.SIMULATED, source, None)
+    count = partial(count_instructions, prefix=prefix, source=source)
+    return LinuxRunner(session, FigureKind.SIMULATED, source, None, count)
 
 
 _RUNNERS: Mapping[RunnerKind, Callable[[Target], LinuxRunner]] = {

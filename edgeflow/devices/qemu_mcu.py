@@ -8,7 +8,6 @@ unnoticed there until an answer is wrong.
 
 from __future__ import annotations
 
-import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -25,7 +24,7 @@ from edgeflow.devices.harness import (
     stack_high_water_bytes,
 )
 from edgeflow.devices.qemu_faults import describe_end, did_not_start, timeout
-from edgeflow.devices.qemu_plugin import FIRST_API_VERSION, plugin
+from edgeflow.devices.qemu_plugin import FIRST_API_VERSION, WANTED_API, plugin
 from edgeflow.devices.qemu_program import program, version
 from edgeflow.devices.qemu_session import (
     FIRMWARE,
@@ -38,8 +37,6 @@ from edgeflow.devices.qemu_session import (
 )
 from edgeflow.errors import DeviceFaultError
 from edgeflow.targets.schema import InstructionSet, MemoryKind, Target
-
-_WANTED_API = re.compile(r"supports only (?:up to|a minimum) version (?:of )?(\d+)")
 
 
 def _in_memory(image: FirmwareImage) -> tuple[str, ...]:
@@ -97,7 +94,7 @@ class QemuMcu:
     def _execute(self, path: str, directory: Path, image: FirmwareImage, limits: RunLimits) -> str:
         """Run QEMU until its plugin or a fault ends it; what it wrote to stderr."""
         stderr = self._execute_once(path, directory, image, limits, FIRST_API_VERSION)
-        wanted = _WANTED_API.search(stderr)
+        wanted = WANTED_API.search(stderr)
         if wanted is not None:
             stderr = self._execute_once(path, directory, image, limits, int(wanted[1]))
         if read_session(directory, image, self._ram).block == 0:

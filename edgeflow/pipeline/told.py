@@ -27,12 +27,12 @@ def require_told(config: Config, target: Target) -> None:
                 hint="use the budget instructions=",
             )
         return
-    if budget.instructions is not None:
-        raise ConfigError(
-            f"[budget] instructions: nothing counts the instructions of {target.name}",
-            hint="use the budget latency= on a target that runs on this machine",
-        )
     told = device is not None or target.runner.kind is RunnerKind.HOST
+    if budget.instructions is not None and told:
+        raise ConfigError(
+            f"[budget] instructions: nothing counts the instructions of {target.name} on a machine",
+            hint="use the budget latency=",
+        )
     if budget.latency_seconds is not None and not told:
         raise ConfigError(
             f"[budget] latency: {target.name} is emulated here, and an emulator tells no time",
@@ -41,7 +41,7 @@ def require_told(config: Config, target: Target) -> None:
     if config.grow.enabled or config.search.enabled:
         section = "grow" if config.grow.enabled else "search"
         raise ConfigError(
-            f"[{section}] compares counts of instructions, which {target.name} does not tell",
+            f"[{section}] is for microcontrollers, {target.name} is none",
             hint="choose a microcontroller as target, or build without it",
         )
     if config.build.engine is not Engine.EDGEFLOW:

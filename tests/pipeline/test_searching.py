@@ -106,3 +106,13 @@ def test_a_network_that_does_not_fit_the_device_is_refused() -> None:
             Question(**{**vars(question), "count": lambda choice: None}),
             silent,
         )
+
+
+def test_room_is_left_for_what_training_adds_to_a_build() -> None:
+    """A trained network of 17,560 bytes of flash was counted with 16,552 before its training."""
+    cheapest = COSTS.fixed_flash_bytes + sum(float(own.min()) for own in COSTS.flash_bytes)
+    limit = int(cheapest) + 4_000
+    answer = search(_question(Limits(flash_bytes=limit), error=0.0), silent)
+    assert answer.counted.flash_bytes <= limit - 1_024
+    with pytest.raises(InfeasibleError):
+        search(_question(Limits(flash_bytes=int(cheapest) + 1_000), error=0.0), silent)

@@ -36,6 +36,7 @@ from edgeflow.pipeline.steps.run import ANSWERS, read_device_run
 from edgeflow.targets.schema import MemoryKind, Target
 
 LATENCY = "latency"
+MEAN_INSTRUCTIONS = "instructions per inference"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +61,6 @@ def run(context: StageContext) -> None:
 
 def _summarize(context: StageContext) -> Summary:
     found = _read(context)
-    times = {} if found.timing is None else {t.symbol: t.seconds for t in found.timing.layers}
     return Summary(
         schema_version=1,
         edgeflow_version=__version__,
@@ -76,7 +76,7 @@ def _summarize(context: StageContext) -> Summary:
         ),
         task=read_postprocessing(context.inputs["data"]).task,
         **score_rows.fields(context, found.verdict, found.device, found.answers),
-        layers=tuple(_layers(found, times)),
+        layers=tuple(_layers(found)),
         overhead_instructions=0.0,
         layer_kind=found.device.kind,
         arena_bytes=found.source.arena_bytes,
@@ -113,6 +113,15 @@ def _read(context: StageContext) -> _Findings:
 
 
 def _figures(found: _Findings) -> Iterable[FigureRow]:
+    device = found.device
+    if device.instructions.size:
+        yield FigureRow(
+            name=MEAN_INSTRUCTIONS,
+            value=float(device.instructions.mean()),
+            unit=Unit.INSTRUCTIONS,
+            kind=device.kind,
+            source=f"{device.source}, the first {device.instructions.size} test samples",
+        )
     if found.timing is not None:
         yield from _times(found.timing)
     program = found.program
@@ -143,11 +152,14 @@ def _times(timing: Timing) -> Iterable[FigureRow]:
     )
 
 
-def _layers(found: _Findings, times: Mapping[str, float]) -> Iterable[LayerRow]:
+def _layers(found: _Findings) -> Iterable[LayerRow]:
+    times = {} if found.timing is None else {t.symbol: t.seconds for t in found.timing.layers}
+    counts = {row.symbol: float(row.instructions.mean()) for row in found.device.layers}
     nodes = {node.name: node for node in found.graph.nodes}
     for layer in found.source.layers:
         row = layer_row(found.graph, layer, nodes.get(layer.node_name))
-        yield row.model_copy(update={"seconds": times.get(layer.symbol)})
+        told = {"seconds": times.get(layer.symbol), "instructions": counts.get(layer.symbol)}
+        yield row.model_copy(update=told)
 
 
 def _regions(found: _Findings) -> tuple[RegionRow, ...]:

@@ -3,10 +3,13 @@
  *     edgeflow_runner answers INPUTS OUTPUTS
  *     edgeflow_runner times INPUTS TIMES WARM_UP REPETITIONS
  *     edgeflow_runner layers INPUTS TIMES WARM_UP REPETITIONS
+ *     edgeflow_runner marks INPUTS
  *
  * INPUTS holds rows of EDGEFLOW_INPUT_BYTES int8 values, OUTPUTS gets a row of EDGEFLOW_OUTPUT_BYTES
  * for each. TIMES gets nanoseconds as 64-bit integers of this machine: one for each repetition, or
  * one for each layer of each repetition. Inputs take turns; the first WARM_UP runs are not written.
+ * Marks are system calls of a number that no system has, before and after every layer of each input: an
+ * emulator that counts instructions sees them, and nothing else happens.
  */
 #define _GNU_SOURCE
 
@@ -16,12 +19,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "edgeflow_layer_table.h"
 #include "edgeflow_model.h"
 
-enum { BAD_USAGE = 2, FAILED = 3 };
+enum { BAD_USAGE = 2, FAILED = 3, MARK = 3807 };
 
 static void fail(const char *what, const char *path)
 {
@@ -159,6 +164,28 @@ static void time_runs(void (*run)(uint64_t *), size_t columns, char **arguments)
     free(rows.bytes);
 }
 
+static void mark(void)
+{
+    syscall(MARK);
+}
+
+/* The first two marks have nothing between them: what lies between them is the marks' own. */
+static void mark_layers(const char *inputs_path)
+{
+    struct rows rows = read_rows(inputs_path);
+    mark();
+    mark();
+    for (size_t row = 0; row < rows.count; row++) {
+        memcpy(edgeflow_input(), rows.bytes + row * EDGEFLOW_INPUT_BYTES, EDGEFLOW_INPUT_BYTES);
+        for (size_t layer = 0; layer < edgeflow_layer_count; layer++) {
+            mark();
+            edgeflow_layer_functions[layer]();
+            mark();
+        }
+    }
+    free(rows.bytes);
+}
+
 int main(int count, char **arguments)
 {
     const char *command = count > 1 ? arguments[1] : "";
@@ -168,10 +195,13 @@ int main(int count, char **arguments)
         time_runs(time_whole, 1, arguments + 2);
     } else if (strcmp(command, "layers") == 0 && count == 6 && edgeflow_layer_count > 0) {
         time_runs(time_layers, edgeflow_layer_count, arguments + 2);
+    } else if (strcmp(command, "marks") == 0 && count == 3) {
+        mark_layers(arguments[2]);
     } else {
         fprintf(stderr, "usage: edgeflow_runner answers INPUTS OUTPUTS\n"
                         "       edgeflow_runner times INPUTS TIMES WARM_UP REPETITIONS\n"
-                        "       edgeflow_runner layers INPUTS TIMES WARM_UP REPETITIONS\n");
+                        "       edgeflow_runner layers INPUTS TIMES WARM_UP REPETITIONS\n"
+                        "       edgeflow_runner marks INPUTS\n");
         return BAD_USAGE;
     }
     return 0;
