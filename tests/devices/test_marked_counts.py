@@ -77,9 +77,9 @@ MOST = {
     ("jetson-nano", "ic_resnet8_int8"): 4_240_000,
     ("jetson-nano", "kws_dscnn_int8"): 1_535_000,
     ("jetson-nano", "vww_mobilenet_int8"): 3_395_000,
-    ("raspberry-pi-5", "ic_resnet8_int8"): 2_180_000,
-    ("raspberry-pi-5", "kws_dscnn_int8"): 1_078_000,
-    ("raspberry-pi-5", "vww_mobilenet_int8"): 2_500_000,
+    ("raspberry-pi-5", "ic_resnet8_int8"): 1_720_000,
+    ("raspberry-pi-5", "kws_dscnn_int8"): 986_000,
+    ("raspberry-pi-5", "vww_mobilenet_int8"): 2_340_000,
 }
 
 

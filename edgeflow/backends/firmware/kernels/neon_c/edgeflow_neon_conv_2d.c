@@ -15,23 +15,41 @@ EDGEFLOW_INLINE int8x8_t word(const int8_t *from)
 /* Writes sums of four channels each for `count` pixels and sixteen channels. */
 #ifdef __ARM_FEATURE_DOTPROD
 
+/* The word `lane` of each pixel's sixteen bytes with sixteen channels. */
+#define LANE(lane)                                                                                  \
+    for (int part = 0; part < 4; part++) {                                                          \
+        const int8x16_t w = vld1q_s8(weights + lane * 64 + part * 16);                              \
+        for (int p = 0; p < count; p++) {                                                           \
+            sums[p][part] = vdotq_laneq_s32(sums[p][part], w, x[p], lane);                          \
+        }                                                                                           \
+    }
+
 EDGEFLOW_INLINE void products(const conv_layer *layer, const int8_t *pixels, const int8_t *weights,
                               const int count, int32x4_t sums[][4])
 {
     for (int32_t row = 0; row < layer->filter_rows; row++) {
         const int8_t *from = pixels + row * layer->filter_row_step;
-        for (int32_t at = 0; at < layer->filter_words; at++) {
-#pragma GCC unroll 4
-            for (int part = 0; part < 4; part++) {
-                const int8x16_t w = vld1q_s8(weights + part * 16);
-#pragma GCC unroll 4
-                for (int p = 0; p < count; p++) {
-                    const int8x8_t x = word(from + p * layer->pixel_step);
-                    sums[p][part] = vdotq_lane_s32(sums[p][part], w, x, 0);
-                }
+        int32_t left = layer->filter_words;
+        int8x16_t x[MOST_PIXELS];
+        for (; left >= 4; left -= 4) {
+            for (int p = 0; p < count; p++) {
+                x[p] = vld1q_s8(from + p * layer->pixel_step);
             }
-            weights += 64;
-            from += 4;
+            LANE(0)
+            LANE(1)
+            LANE(2)
+            LANE(3)
+            weights += 256;
+            from += 16;
+        }
+        for (; left >= 2; left -= 2) { /* the number of words is even */
+            for (int p = 0; p < count; p++) {
+                x[p] = vcombine_s8(vld1_s8(from + p * layer->pixel_step), vdup_n_s8(0));
+            }
+            LANE(0)
+            LANE(1)
+            weights += 128;
+            from += 8;
         }
     }
 }
