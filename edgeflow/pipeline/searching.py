@@ -13,6 +13,7 @@ from edgeflow.grow.cost import DeviceCost, Limits
 from edgeflow.progress import Progress, ProgressEvent
 from edgeflow.search.costs import CandidateCosts
 from edgeflow.search.formulate import formulate
+from edgeflow.search.infeasible import NoChoiceError
 from edgeflow.search.problem import Solution
 from edgeflow.search.program import solve_diverse
 from edgeflow.search.space import Choice, Space
@@ -58,7 +59,7 @@ class Looked:
 
 @dataclass(frozen=True)
 class Answer:
-    """The solutions of the last round, best loss first, and what the best one really takes.
+    """The solutions of a round, the chosen one first, and what that one really takes.
 
     `limits` are those that the program was given, corrected by what builds took.
     """
@@ -78,15 +79,21 @@ def search(question: Question, progress: Progress) -> Answer:
     """The best of several diverse solutions whose build keeps the limits.
 
     Estimates of layers leave out what a build does as a whole (row by row execution, shared
-    kernels), and those without a row may be wrong. So the limits of the program are corrected by
-    what the best solution's build takes, until the program gives a choice again. Raises
-    NoChoiceError (InfeasibleError) where no choice keeps them.
+    kernels), and those without a row may be wrong. So solutions are built in the order of their
+    losses until a build keeps the limits, and the limits of the program are corrected by what the
+    best one's build takes, until the program gives a choice again. Raises NoChoiceError
+    (InfeasibleError) where no choice keeps them.
     """
     question = replace(question, limits=_before_training(question.limits))
     limits, kept = question.limits, None
     seen: set[Choice] = set()
     for number in range(1, _ROUNDS + 1):
-        looked = _look(question, limits)
+        try:
+            looked = _look(question, limits)
+        except NoChoiceError:
+            if kept is None:
+                raise
+            break
         best = looked[0]
         if best.solution.choice in seen:
             break
@@ -98,9 +105,11 @@ def search(question: Question, progress: Progress) -> Answer:
                 "the network that was found does not fit the target's memory",
                 hint="give --budget flash= or --budget ram= below what the target has",
             )
-        is_better = kept is None or best.loss < kept.looked[0].loss
-        if question.limits.allow(counted) and is_better:
-            kept = Answer(looked, counted, limits, number)
+        found = _first_kept(question, looked, counted, kept)
+        if found is not None:
+            index, taken = found
+            ordered = (looked[index], *looked[:index], *looked[index + 1 :])
+            kept = Answer(ordered, taken, limits, number)
         limits = _corrected(question.limits, best.predicted, counted)
     if kept is None:
         raise InfeasibleError(
@@ -108,6 +117,22 @@ def search(question: Question, progress: Progress) -> Answer:
             hint="relax the budget by a few percent",
         )
     return kept
+
+
+def _first_kept(
+    question: Question, looked: Sequence[Looked], first: DeviceCost, kept: Answer | None
+) -> tuple[int, DeviceCost] | None:
+    """The first solution whose build keeps the limits, of those better than what is kept.
+
+    `first` is what the build of the first one takes.
+    """
+    for index, each in enumerate(looked):
+        if kept is not None and each.loss >= kept.looked[0].loss:
+            return None
+        taken = first if index == 0 else question.count(each.solution.choice)
+        if taken is not None and question.limits.allow(taken):
+            return index, taken
+    return None
 
 
 def _before_training(limits: Limits) -> Limits:

@@ -116,3 +116,23 @@ def test_room_is_left_for_what_training_adds_to_a_build() -> None:
     assert answer.counted.flash_bytes <= limit - 1_024
     with pytest.raises(InfeasibleError):
         search(_question(Limits(flash_bytes=int(cheapest) + 1_000), error=0.0), silent)
+
+
+def test_where_the_best_build_exceeds_a_limit_the_next_best_that_keeps_it_is_taken() -> None:
+    """What builds share is not in the estimates, and may differ from solution to solution."""
+    question = _question(Limits(flash_bytes=12_000), error=0.0)
+    plain = search(question, silent)
+    best = plain.looked[0].solution.choice
+
+    def count(choice: Choice) -> DeviceCost:
+        taken = question.count(choice)
+        assert taken is not None
+        more = 5_000 if choice == best else 0
+        return DeviceCost(
+            taken.instructions, taken.flash_bytes + more, taken.ram_bytes, FigureKind.SIMULATED
+        )
+
+    answer = search(Question(**{**vars(question), "count": count}), silent)
+    assert answer.choice != best
+    assert answer.looked[0].loss <= min(each.loss for each in plain.looked[1:])
+    assert question.limits.allow(answer.counted)
