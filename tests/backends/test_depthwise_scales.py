@@ -18,6 +18,7 @@ from edgeflow.graph.ir import Window as GraphWindow
 from edgeflow.targets.registry import load
 from edgeflow.targets.schema import KernelSet
 from tests.backends.host_model import assert_layers_match, compile_models
+from tests.backends.kernel_sets import KERNEL_SETS
 from tests.graph.builder import GraphBuilder
 
 _SIDE, _CHANNELS = 9, 16
@@ -54,7 +55,7 @@ def _x(graph: Graph, count: int) -> np.ndarray:
     return np.random.default_rng(7).integers(-128, 128, (count, *shape), dtype=np.int8)
 
 
-@pytest.mark.parametrize("kernel_set", list(KernelSet))
+@pytest.mark.parametrize("kernel_set", KERNEL_SETS)
 def test_channels_of_large_scales_equal_the_interpreter(
     kernel_set: KernelSet, tmp_path: Path
 ) -> None:
