@@ -118,6 +118,7 @@ def compare(comparison: Comparison) -> None:
         best, given = best_answer(found, goal, comparison.runs, options.folder, _say)
         comparison.answers[goal.name] = answer_document(best, given)
         comparison.measure(goal.name, options.seeds, contestant(best, given.choice))
+    comparison.write()
 
 
 def _facts(found: Material) -> dict[str, Any]:
