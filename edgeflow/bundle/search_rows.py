@@ -22,10 +22,14 @@ class SearchedCellRow(_Value):
 
 
 class SolutionRow(_Value):
-    """One of the solutions that were looked at: its score, and its network's measured loss."""
+    """One of the solutions that were looked at: its score, and its network's measured loss.
+
+    `exceeds`: its build was counted and does not keep the limits, so that it was passed over.
+    """
 
     score: float
     loss: float
+    exceeds: bool = False
 
 
 class FrontRow(_Value):

@@ -50,16 +50,23 @@ class Question:
 
 @dataclass(frozen=True)
 class Looked:
-    """A solution of the program, the loss of its network, and what the network takes."""
+    """A solution of the program, the loss of its network, and what the network takes.
+
+    `exceeds`: its build was counted and does not keep the limits, so that it was passed over.
+    """
 
     solution: Solution
     loss: float
     predicted: Mapping[str, float]
+    exceeds: bool = False
 
 
 @dataclass(frozen=True)
 class Answer:
     """The solutions of a round, the chosen one first, and what that one really takes.
+
+    The others follow in the order of their losses; those with a lower loss than the chosen one
+    exceed the limits.
 
     `limits` are those that the program was given, corrected by what builds took.
     """
@@ -108,7 +115,8 @@ def search(question: Question, progress: Progress) -> Answer:
         found = _first_kept(question, looked, counted, kept)
         if found is not None:
             index, taken = found
-            ordered = (looked[index], *looked[:index], *looked[index + 1 :])
+            passed_over = [replace(each, exceeds=True) for each in looked[:index]]
+            ordered = (looked[index], *passed_over, *looked[index + 1 :])
             kept = Answer(ordered, taken, limits, number)
         limits = _corrected(question.limits, best.predicted, counted)
     if kept is None:

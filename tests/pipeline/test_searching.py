@@ -135,4 +135,5 @@ def test_where_the_best_build_exceeds_a_limit_the_next_best_that_keeps_it_is_tak
     answer = search(Question(**{**vars(question), "count": count}), silent)
     assert answer.choice != best
     assert answer.looked[0].loss <= min(each.loss for each in plain.looked[1:])
+    assert all(each.exceeds == (each.solution.choice == best) for each in answer.looked)
     assert question.limits.allow(answer.counted)

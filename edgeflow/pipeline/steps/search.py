@@ -109,7 +109,8 @@ def _answer(question: Question, answer: Answer, costs: SpaceCosts) -> dict[str, 
         "gap": solution.gap,
         "status": solution.status.value,
         "solutions": [
-            {"loss": looked.loss, "score": looked.solution.score} for looked in answer.looked
+            {"loss": each.loss, "score": each.solution.score, "exceeds": each.exceeds}
+            for each in answer.looked
         ],
         "predicted": dict(best.predicted),
         "counted": {**asdict(answer.counted), "kind": answer.counted.kind.value},
