@@ -16,6 +16,7 @@ import tflite
 
 from edgeflow.errors import ModelError
 from edgeflow.exchange.limits import MAX_CONSTANT_SHARING
+from edgeflow.exchange.tflite_store import METADATA_NAME
 from edgeflow.exchange.tflite_tensor import (
     RawTensor,
     names_by_value,
@@ -25,7 +26,6 @@ from edgeflow.exchange.tflite_tensor import (
     unusable,
 )
 from edgeflow.exchange.tflite_verify import DAMAGED_HINT, OPTION_TABLES, verify
-from edgeflow.exchange.tflite_write import METADATA_NAME
 
 _OPERATOR_NAMES = names_by_value(tflite.BuiltinOperator)
 
