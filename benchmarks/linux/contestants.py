@@ -47,7 +47,7 @@ class Native:
     def __enter__(self) -> Native:
         """Put the runner and its inputs in place."""
         self._stack = ExitStack()
-        self._session = self._stack.enter_context(self.runner.session(self.program.runner))
+        self._session = self._stack.enter_context(self.runner.open(self.program))
         self._session.put("inputs", self.inputs.tobytes())
         self._session.put("one", self.inputs[:1].tobytes())
         return self

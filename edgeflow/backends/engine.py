@@ -1,4 +1,4 @@
-"""Which engine turns an integer graph into firmware."""
+"""Which engine runs the model on the target."""
 
 from __future__ import annotations
 
@@ -7,10 +7,18 @@ from enum import StrEnum
 
 
 class Engine(StrEnum):
-    """edgeflow's own generated code, or a user's checkout of TensorFlow Lite Micro."""
+    """edgeflow's own generated code, a user's checkout of TensorFlow Lite Micro for firmware, or
+    what a Linux system has beside ours.
+    """
 
     EDGEFLOW = "edgeflow"
     TFLM = "tflm"
+    LITERT = "litert"
+    ONNXRUNTIME = "onnxruntime"
+
+
+SYSTEM_ENGINES = (Engine.LITERT, Engine.ONNXRUNTIME)
+"""Those that a Linux system brings; a build races them against ours."""
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,14 @@ from edgeflow.targets.schema import Target, TargetFamily
 if TYPE_CHECKING:
     from edgeflow.backends.firmware.image import FirmwareImage
     from edgeflow.backends.native.program import NativeProgram
+    from edgeflow.backends.runtimes.program import RuntimeProgram
 
 FIRMWARE = "firmware"
 FIRMWARE_ELF = "firmware/firmware.elf"
 FIRMWARE_BIN = "firmware/firmware.bin"
 FIRMWARE_LAYERS = "firmware/layers.json"
 NATIVE = "native"
+RUNTIME = "runtime"
 TENSORRT = "tensorrt"
 NATIVE_LAYERS = "native/layers.json"
 
@@ -78,6 +80,17 @@ def native_artifact(
     return Artifact(files, "README-linux.md.j2", program.input_bytes, program.output_bytes, words)
 
 
+def runtime_artifact(program: RuntimeProgram, version: str) -> Artifact:
+    """A model for an engine of the system, and the script that runs it there."""
+    from edgeflow.backends.runtimes.forms import SCRIPT
+
+    contents = {SCRIPT: program.runner, **program.companions}
+    files = {f"{RUNTIME}/{name}": content for name, content in contents.items()}
+    words = {"engine": program.engine.value, "version": version, "script": SCRIPT}
+    sizes = program.input_bytes, program.output_bytes
+    return Artifact(files, "README-runtime.md.j2", *sizes, words)
+
+
 def layers_document(built: FirmwareImage | NativeProgram) -> dict[str, Any]:
     """What reading an artifact needs beside its ELF files."""
     return {
@@ -87,10 +100,18 @@ def layers_document(built: FirmwareImage | NativeProgram) -> dict[str, Any]:
     }
 
 
-def read_artifact(files: Mapping[str, bytes], target: Target) -> FirmwareImage | NativeProgram:
+def read_artifact(
+    files: Mapping[str, bytes], target: Target
+) -> FirmwareImage | NativeProgram | RuntimeProgram:
     """The artifact in a bundle's files. Raises KeyError, ValueError or BundleError."""
     if target.family is TargetFamily.MICROCONTROLLER:
         return _read_firmware(files)
+    folder = f"{RUNTIME}/"
+    runtime = {n.removeprefix(folder): c for n, c in files.items() if n.startswith(folder)}
+    if runtime:
+        from edgeflow.backends.runtimes.forms import read_runtime_program
+
+        return read_runtime_program(runtime)
     return _read_program(files)
 
 

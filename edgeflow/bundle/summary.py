@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from edgeflow.bundle.race_rows import RaceRow
 from edgeflow.bundle.search_rows import SearchRow
 from edgeflow.data.score import MEANINGS, Better, ScoreName
 from edgeflow.data.task import Task
@@ -200,7 +201,8 @@ class Summary(_Value):
     `accuracies` are those of classification, `scores` of the other tasks; `all_scores` has both in
     one form. `arena` is empty, and has no peak, for an engine that lays its arena out itself,
     `layers` where an engine does not show them. `remark` is what a reader should know about the
-    engine's answers.
+    engine's answers. `race` are the engines
+    that were measured beside the one that was chosen, on Linux.
     """
 
     schema_version: Literal[1]
@@ -234,6 +236,7 @@ class Summary(_Value):
     search: SearchRow | None = None
     sanity: tuple[CheckRow, ...] = ()
     engine: str = "edgeflow"
+    race: tuple[RaceRow, ...] = ()
     remark: str = ""
 
     @property

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from edgeflow.backends.firmware.image import FirmwareImage
 from edgeflow.backends.native.program import NativeProgram
 from edgeflow.backends.native.toolchain import require_fitting
+from edgeflow.backends.runtimes.program import RuntimeProgram
 from edgeflow.bundle import assemble
 from edgeflow.bundle.artifact import FIRMWARE_BIN, read_artifact
 from edgeflow.bundle.manifest import Manifest, read_bundle
@@ -23,7 +24,8 @@ from edgeflow.data.postprocessing import Postprocessing
 from edgeflow.data.score import Score, ScoreName
 from edgeflow.devices.device import INVOKE_SYMBOL, DeviceRun, LayerInstructions, RunLimits
 from edgeflow.errors import BundleError, ConfigError, DoesNotFitError, EdgeflowError, VerdictError
-from edgeflow.gate.scoring import output_grid, score_answers, scoring_of
+from edgeflow.gate.agreement import agreement, objection
+from edgeflow.gate.scoring import Scoring, output_grid, score_answers, scoring_of
 from edgeflow.graph.ir import Graph
 from edgeflow.progress import Progress, ProgressEvent, silent
 from edgeflow.targets.schema import Target, TargetFamily
@@ -71,7 +73,7 @@ class _Opened:
     target: Target
     graph: Graph
     onnx_graph: Graph
-    artifact: FirmwareImage | NativeProgram
+    artifact: FirmwareImage | NativeProgram | RuntimeProgram
     inputs: NDArray[np.int8]
     expected: NDArray[np.int8]
     labels: NDArray[Any] | None
@@ -104,8 +106,8 @@ def verify(directory: Path, progress: Progress = silent, device: str | None = No
         *_same_grid(opened),
         *_binary(opened),
         _equal("interpreter against test/expected.npy", opened.expected, answers),
-        _equal(_DEVICE_CHECK[opened.target.family], opened.expected, run.outputs),
-        *compare(opened.summary, counted),
+        _answers(opened, run.outputs, counted, scoring),
+        *compare(opened.summary, counted, exact=not isinstance(opened.artifact, RuntimeProgram)),
         *([_counts(opened.summary, run)] if run.instructions.size else []),
     )
     progress(ProgressEvent(STAGE, "done", 3, 3))
@@ -219,12 +221,28 @@ def _binary(opened: _Opened) -> tuple[CheckRow, ...]:
         same = artifact.bin == opened.files[FIRMWARE_BIN]
         detail = f"{artifact.flash_bytes:,} bytes" if same else "they load different bytes"
         return (CheckRow(name="firmware.bin against firmware.elf", passed=same, detail=detail),)
+    if isinstance(artifact, RuntimeProgram):
+        return ()
     try:
         require_fitting(artifact, opened.target)
     except DoesNotFitError as error:
         return (CheckRow(name=_SYSTEM_CHECK, passed=False, detail=error.message),)
     needs = f"glibc {'.'.join(map(str, artifact.glibc))}" if artifact.glibc else "no library"
     return (CheckRow(name=_SYSTEM_CHECK, passed=True, detail=f"it needs {needs}"),)
+
+
+def _answers(
+    opened: _Opened, answers: NDArray[np.int8], counted: tuple[Score, ...], scoring: Scoring
+) -> CheckRow:
+    """The artifact's answers against those that the bundle holds: equal, of ours."""
+    if not isinstance(opened.artifact, RuntimeProgram):
+        return _equal(_DEVICE_CHECK[opened.target.family], opened.expected, answers)
+    expected = opened.expected.reshape(len(opened.expected), -1)
+    found = agreement(expected, answers)
+    refused = objection(found, score_answers(expected, opened.labels, scoring), counted)
+    detail = f"{refused}; {found.told}" if refused else found.told
+    name = f"{opened.artifact.name} against test/expected.npy"
+    return CheckRow(name=name, passed=not refused, detail=detail)
 
 
 def _equal(name: str, expected: NDArray[np.int8], answers: NDArray[np.int8]) -> CheckRow:

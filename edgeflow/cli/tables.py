@@ -15,7 +15,7 @@ Row = tuple[str, str, str]
 
 def summary_rows(summary: Summary) -> list[Row]:
     """Name, value and kind of what matters most about a build."""
-    from edgeflow.figures import quantity
+    from edgeflow.figures import FigureKind, Unit, quantity
 
     rows: list[Row] = [(summary.target, f"{summary.model} on {summary.data}", "")]
     rows.append(("task", summary.task.value, ""))
@@ -27,6 +27,13 @@ def summary_rows(summary: Summary) -> list[Row]:
     for part in summary.row_by_row:
         layers = f"{part.first_layer:02d} to {part.last_layer:02d}, {part.rows} at a time"
         rows.append(("layers row by row", layers, ""))
+    for engine in summary.race if len(summary.race) > 1 else ():
+        shown, kind = engine.outcome.value, ""
+        if engine.seconds is not None:
+            bound = "at least " if engine.kind is FigureKind.ESTIMATED else ""
+            shown = f"{bound}{quantity(engine.seconds, Unit.SECONDS)}, {shown}"
+            kind = engine.kind.value
+        rows.append((f"engine {engine.name}", shown, kind))
     rows.append(("verdict", "passed" if summary.passed else "refused", ""))
     for check in summary.checks:
         if not check.passed:
@@ -46,6 +53,8 @@ def summary_document(summary: Summary) -> dict[str, Any]:
         "arena_proven_optimal",
         "arena_peak",
         "row_by_row",
+        "engine",
+        "race",
     )
     return {name: whole[name] for name in kept} | {"passed": summary.passed}
 

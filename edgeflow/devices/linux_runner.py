@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import platform
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeflow.backends.native.program import NativeProgram
+from edgeflow.backends.runtimes.program import RuntimeProgram
 from edgeflow.devices import board, processor, qemu_program
 from edgeflow.devices.device import DeviceRun, RunLimits, flat_inputs
 from edgeflow.devices.linux_session import Session, local_session
@@ -30,32 +33,67 @@ HOSTS: Mapping[str, InstructionSet] = {
 }
 
 
+LinuxProgram = NativeProgram | RuntimeProgram
+OpenSession = Callable[[bytes], AbstractContextManager[Session]]
+
+
+@dataclass(frozen=True)
+class About:
+    """What a system engine says of itself: its version, and the peak memory of its process."""
+
+    version: str
+    memory_bytes: int
+
+
 @dataclass(frozen=True)
 class LinuxRunner:
     """A machine for programs: `session(runner)` gives a folder on it with the runner.
 
     `processor` is None where an emulator runs it, which tells no time; `count` is what counts
-    instructions there, of the first inputs alone.
+    instructions there, of the first inputs alone. `scripts` is a session for the scripts of system
+    engines; None where the machine has no Python.
     """
 
-    session: Callable[[bytes], AbstractContextManager[Session]]
+    session: OpenSession
     kind: FigureKind
     source: str
     processor: Processor | None
     count: Callable[[NativeProgram, NDArray[np.int8], RunLimits], Counts] | None = None
+    scripts: OpenSession | None = None
 
     @property
     def tells_time(self) -> bool:
         """Whether the machine is real."""
         return self.processor is not None
 
-    def run(self, program: NativeProgram, inputs: NDArray[np.int8], limits: RunLimits) -> DeviceRun:
+    @contextmanager
+    def open(self, program: LinuxProgram) -> Iterator[Session]:
+        """A folder with the program in it. Raises MissingToolError where it cannot run there."""
+        start = self.session if isinstance(program, NativeProgram) else self.scripts
+        if start is None:
+            raise MissingToolError(
+                f"{self.source} runs no Python, which the scripts of system engines need.",
+                hint="Name your board with --device ssh://user@host.",
+            )
+        with start(program.runner) as session:
+            for name, content in program.companions.items():
+                session.put(name, content)
+            yield session
+
+    def about(self, program: RuntimeProgram, limits: RunLimits) -> About:
+        """Load the model with its engine. Raises DeviceFaultError where the engine refuses it."""
+        with self.open(program) as session:
+            session.start(("about", "about"), limits.seconds)
+            document = json.loads(session.get("about"))
+        return About(str(document["version"]), int(document["memory_bytes"]))
+
+    def run(self, program: LinuxProgram, inputs: NDArray[np.int8], limits: RunLimits) -> DeviceRun:
         """Run one inference for each input; see `Device.run`. Only the wall limit applies.
 
         Instructions are those of the first inputs, where something counts them.
         """
         rows = flat_inputs(inputs, program.input_bytes)
-        with self.session(program.runner) as session:
+        with self.open(program) as session:
             session.put("inputs", rows.tobytes())
             session.start(("answers", "inputs", "outputs"), limits.seconds)
             answers = np.frombuffer(session.get("outputs"), dtype=np.int8)
@@ -65,7 +103,9 @@ class LinuxRunner:
                 f"{program.output_bytes}.",
                 hint="Report this as a defect unless the source was edited.",
             )
-        counts = NO_COUNTS if self.count is None else self.count(program, rows, limits)
+        counts = NO_COUNTS
+        if self.count is not None and isinstance(program, NativeProgram):
+            counts = self.count(program, rows, limits)
         return DeviceRun(
             outputs=answers.reshape(len(rows), program.output_bytes),
             instructions=counts.instructions,
@@ -93,7 +133,7 @@ def _on_board(target: Target, device: str) -> LinuxRunner:
     board.require_like(found, target, HOSTS)
     source = f"{found.host} ({found.processor.name})"
     session = partial(ssh_session, address=address, source=source)
-    return LinuxRunner(session, FigureKind.MEASURED, source, found.processor)
+    return LinuxRunner(session, FigureKind.MEASURED, source, found.processor, scripts=session)
 
 
 def _on_host(target: Target) -> LinuxRunner:
@@ -116,7 +156,8 @@ def _on_host(target: Target) -> LinuxRunner:
         )
     source = f"this host ({found.name})"
     session = partial(local_session, prefix=(), source=source)
-    return LinuxRunner(session, FigureKind.MEASURED, source, found)
+    scripts = partial(local_session, prefix=(sys.executable,), source=source)
+    return LinuxRunner(session, FigureKind.MEASURED, source, found, scripts=scripts)
 
 
 def _emulated(target: Target) -> LinuxRunner:

@@ -8,15 +8,17 @@ rounds' medians, with the 95 % confidence interval of their mean (Student's t).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeflow.backends.firmware.source import LayerSymbol
-from edgeflow.backends.native.program import NativeProgram, whole_layers
+from edgeflow.backends.native.program import whole_layers
 from edgeflow.devices.device import RunLimits, flat_inputs
-from edgeflow.devices.linux_runner import LinuxRunner
+from edgeflow.devices.linux_runner import LinuxProgram, LinuxRunner
+from edgeflow.devices.linux_session import Session
 from edgeflow.devices.processor import PERFORMANCE, Processor
 
 INPUTS = 32
@@ -68,35 +70,98 @@ class Timing:
 
 def time_program(
     runner: LinuxRunner,
-    program: NativeProgram,
+    program: LinuxProgram,
     inputs: NDArray[np.int8],
     protocol: Protocol = Protocol(),
     limits: RunLimits = RunLimits(),  # noqa: B008
 ) -> Timing:
-    """Measure a program, one thread, on one processor.
+    """Measure a program and its layers, one thread, on one processor.
 
     `inputs` is int8 [N, ...]; the first of them take turns. Errors as `Session.start`.
     """
+    (whole,) = time_programs(runner, (program,), inputs, protocol, limits)
+    if not whole_layers(program.layers):
+        return whole
+    with _Timed.started(runner, program, inputs, protocol, limits) as timed:
+        return replace(whole, layers=timed.layers())
+
+
+def time_programs(
+    runner: LinuxRunner,
+    programs: Sequence[LinuxProgram],
+    inputs: NDArray[np.int8],
+    protocol: Protocol = Protocol(),
+    limits: RunLimits = RunLimits(),  # noqa: B008
+) -> tuple[Timing, ...]:
+    """Measure programs in turns, so that what else the machine does meets all of them.
+
+    A program whose median is certain takes no further turn. Layers are not measured.
+    """
     assert runner.processor is not None
-    with runner.session(program.runner) as session:
-        session.put("inputs", flat_inputs(inputs[:INPUTS], program.input_bytes).tobytes())
+    with ExitStack() as stack:
+        all_timed = [
+            stack.enter_context(_Timed.started(runner, program, inputs, protocol, limits))
+            for program in programs
+        ]
+        for number in range(protocol.most_rounds):
+            uncertain = [
+                timed
+                for timed in all_timed
+                if number < protocol.least_rounds or _half_width(timed.rounds) > protocol.precision
+            ]
+            for timed in uncertain:
+                timed.rounds.append(timed.times("times"))
+    return tuple(_timing(runner, timed.rounds, protocol) for timed in all_timed)
 
-        def times(command: str, warm_up: int, repetitions: int) -> NDArray[np.uint64]:
-            counts = (str(warm_up), str(repetitions))
-            session.start((command, "inputs", "times", *counts), limits.seconds)
-            return np.frombuffer(session.get("times"), dtype=np.uint64)
 
-        one = float(np.median(times("times", _PILOT, _PILOT))) * _NS
-        repetitions = max(_PILOT, math.ceil(protocol.round_seconds / max(one, _NS)))
-        warm_up = math.ceil(protocol.warm_up_seconds / max(one, _NS))
-        rounds: list[NDArray[np.uint64]] = []
-        while len(rounds) < protocol.most_rounds:
-            rounds.append(times("times", warm_up, repetitions))
-            enough = len(rounds) >= protocol.least_rounds
-            if enough and _half_width(rounds) <= protocol.precision:
-                break
-        layers = whole_layers(program.layers)
-        each = times("layers", warm_up, repetitions) if layers else np.empty(0, np.uint64)
+@dataclass(eq=False)
+class _Timed:
+    """A program in its session, how often it runs in a round, and the rounds so far."""
+
+    program: LinuxProgram
+    session: Session
+    limits: RunLimits
+    warm_up: int
+    repetitions: int
+    rounds: list[NDArray[np.uint64]]
+
+    @classmethod
+    @contextmanager
+    def started(
+        cls,
+        runner: LinuxRunner,
+        program: LinuxProgram,
+        inputs: NDArray[np.int8],
+        protocol: Protocol,
+        limits: RunLimits,
+    ) -> Iterator[_Timed]:
+        """With its inputs in place, and as many repetitions as the protocol's seconds hold."""
+        with runner.open(program) as session:
+            session.put("inputs", flat_inputs(inputs[:INPUTS], program.input_bytes).tobytes())
+            timed = cls(program, session, limits, _PILOT, _PILOT, [])
+            one = max(float(np.median(timed.times("times"))), 1.0) * _NS
+            timed.repetitions = max(_PILOT, math.ceil(protocol.round_seconds / one))
+            timed.warm_up = math.ceil(protocol.warm_up_seconds / one)
+            yield timed
+
+    def times(self, command: str) -> NDArray[np.uint64]:
+        """Nanoseconds of one process."""
+        counts = (str(self.warm_up), str(self.repetitions))
+        self.session.start((command, "inputs", "times", *counts), self.limits.seconds)
+        return np.frombuffer(self.session.get("times"), dtype=np.uint64)
+
+    def layers(self) -> tuple[LayerTime, ...]:
+        """The times of all layers, each alone, in one process."""
+        layers = whole_layers(self.program.layers)
+        medians = np.median(self.times("layers").reshape(-1, len(layers)), axis=0)
+        return tuple(
+            LayerTime(layer.symbol, layer.node_name, float(median) * _NS)
+            for layer, median in zip(layers, medians, strict=True)
+        )
+
+
+def _timing(runner: LinuxRunner, rounds: list[NDArray[np.uint64]], protocol: Protocol) -> Timing:
+    assert runner.processor is not None
     half_width = _half_width(rounds)
     return Timing(
         median_seconds=float(np.median([np.median(part) for part in rounds])) * _NS,
@@ -106,7 +171,7 @@ def time_program(
         inferences=sum(part.size for part in rounds),
         source=f"{runner.source}, one thread on one processor",
         warning=_warning(half_width, protocol, runner.processor),
-        layers=_layer_times(layers, each),
+        layers=(),
     )
 
 
@@ -119,18 +184,6 @@ def _half_width(rounds: list[NDArray[np.uint64]]) -> float:
         return math.inf
     error = float(medians.std(ddof=1)) / math.sqrt(len(medians))
     return float(t.ppf(0.975, len(medians) - 1)) * error / float(medians.mean())
-
-
-def _layer_times(
-    layers: tuple[LayerSymbol, ...], times: NDArray[np.uint64]
-) -> tuple[LayerTime, ...]:
-    if not layers:
-        return ()
-    medians = np.median(times.reshape(-1, len(layers)), axis=0)
-    return tuple(
-        LayerTime(layer.symbol, layer.node_name, float(median) * _NS)
-        for layer, median in zip(layers, medians, strict=True)
-    )
 
 
 def _warning(half_width: float, protocol: Protocol, processor: Processor) -> str:

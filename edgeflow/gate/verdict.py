@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edgeflow.data.score import Better, Score, ScoreName, accuracy
 from edgeflow.errors import VerdictError
 from edgeflow.figures import Unit, quantity
+from edgeflow.gate.agreement import agreement, objection
 from edgeflow.gate.budget import LIMITED, Budget, require_countable, score_limit
 from edgeflow.gate.scoring import Scoring, score_answers
 
@@ -25,6 +26,7 @@ class CheckName(StrEnum):
 
     BIT_EXACT = "device bit-exact with the interpreter"
     HOST_BIT_EXACT = "host build bit-exact with the interpreter"
+    AGREES = "answers on the device as near as the task asks"
     ACCURACY = "accuracy on the device"
     RMSE = "RMSE on the device"
     AUC = "AUC on the device"
@@ -39,7 +41,7 @@ _OF_SCORE = {
     ScoreName.RMSE: CheckName.RMSE,
     ScoreName.AUC: CheckName.AUC,
 }
-_EQUALITIES = frozenset({CheckName.BIT_EXACT, CheckName.HOST_BIT_EXACT})
+_EQUALITIES = frozenset({CheckName.BIT_EXACT, CheckName.HOST_BIT_EXACT, CheckName.AGREES})
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ class Evidence:
     unit, for regression) is None where the data has none: bit-exactness and costs are all there is
     to judge. `scoring` says how answers are read.
     `ram_bytes` is static data plus the stack's high-water mark; `instructions` the largest count of
-    one inference, `latency_seconds` its median time; None where a device does not tell.
+    one inference, `latency_seconds` its median time; None where a device does not tell. `exact` is
+    False for an engine that rounds in its own way, whose answers are held to the task's score.
     """
 
     expected: Int8
@@ -74,6 +77,7 @@ class Evidence:
     ram_bytes: int
     scoring: Scoring = field(default_factory=Scoring)
     latency_seconds: float | None = None
+    exact: bool = True
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ def judge(evidence: Evidence, budget: Budget) -> Verdict:
     counted = score_answers(evidence.device, evidence.labels, evidence.scoring)
     limit = score_limit(budget, task)
     checks = [
-        _equality(CheckName.BIT_EXACT, evidence.expected, evidence.device),
+        _answers(evidence, counted),
         *(
             []
             if evidence.host is None
@@ -137,6 +141,18 @@ def require(verdict: Verdict, remark: str = "") -> None:
             hint=f"{advice if over_budget else ''}report.html in the run directory shows every "
             "figure",
         )
+
+
+def _answers(evidence: Evidence, counted: tuple[Score, ...]) -> Check:
+    """The check of the device's answers against the interpreter's."""
+    if evidence.exact:
+        return _equality(CheckName.BIT_EXACT, evidence.expected, evidence.device)
+    found = agreement(evidence.expected, evidence.device)
+    wanted = score_answers(evidence.expected, evidence.labels, evidence.scoring)
+    refused = objection(found, wanted, counted)
+    detail = f"{refused}; {found.told}" if refused else found.told
+    wrong = found.images - found.equal
+    return Check(CheckName.AGREES, not refused, wrong, None, Unit.COUNT, detail)
 
 
 def _equality(name: CheckName, expected: Int8, answers: Int8) -> Check:

@@ -47,8 +47,9 @@ class BuildOptions(BaseModel):
 
     `weights` is a file for a network given as `module:attribute`, which is then not trained. `seed`
     is the seed of every section that does not set its own. `engine` "tflm" builds with the user's
-    checkouts at `tflm_path` and `cmsis_nn_path`, and further folders of headers for them. `device`
-    is a board that runs the artifact, ssh://[user@]host[:port].
+    checkouts at `tflm_path` and `cmsis_nn_path`, and further folders of headers for them; None is
+    edgeflow's own for microcontrollers, and on Linux the fastest of all. `device` is a board that
+    runs the artifact, ssh://[user@]host[:port].
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,7 +58,7 @@ class BuildOptions(BaseModel):
     model: str = Field(default="small", min_length=1)
     weights: str | None = None
     seed: int = Field(default=0, ge=0, lt=2**63)
-    engine: Engine = Engine.EDGEFLOW
+    engine: Engine | None = None
     tflm_path: str | None = None
     cmsis_nn_path: str | None = None
     tflm_include: tuple[str, ...] = ()
@@ -76,8 +77,9 @@ class BuildOptions(BaseModel):
         return self
 
     def engine_options(self) -> EngineOptions:
-        """What the engine takes of these options."""
-        return EngineOptions(self.engine, self.tflm_path, self.cmsis_nn_path, self.tflm_include)
+        """What the engine takes that is made of sources; those of a system take none."""
+        made = Engine.TFLM if self.engine is Engine.TFLM else Engine.EDGEFLOW
+        return EngineOptions(made, self.tflm_path, self.cmsis_nn_path, self.tflm_include)
 
 
 class Config(BaseModel):

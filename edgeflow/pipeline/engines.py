@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from edgeflow.backends.tflm.checkout import Checkout
 
 _OTHER_STATIC_BYTES = 8 * 1024  # beside TFLM's arena: interpreter, resolver, C library
+_SYSTEM_PACKAGES = ("ai-edge-litert", "tflite-runtime", "onnxruntime")
 _LARGEST_ARENA_BYTES = 4 * 1024 * 1024
 
 
@@ -87,6 +89,18 @@ def engine_compiler(options: EngineOptions) -> str | None:
     from edgeflow.backends.tflm.compiler import version
 
     return version()
+
+
+def system_engines() -> dict[str, str | None]:
+    """The versions of what this machine has to race against ours; None for what is absent."""
+    return {name: _installed(name) for name in _SYSTEM_PACKAGES}
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _generate_own(

@@ -20,7 +20,7 @@ from edgeflow.pipeline.brought import (
     weights_digest,
 )
 from edgeflow.pipeline.config import FIRST_GROWN, Config
-from edgeflow.pipeline.engines import engine_compiler, engine_digest
+from edgeflow.pipeline.engines import engine_compiler, engine_digest, system_engines
 from edgeflow.pipeline.network_cost import profile_digest, profiles_digest
 from edgeflow.pipeline.stage import Stage
 from edgeflow.pipeline.target_bits import weight_bits
@@ -217,11 +217,12 @@ OPTIONS: Mapping[str, Callable[[Plan], Any]] = {
     },
     "seed": lambda plan: plan.config.build.seed,
     "engine": lambda plan: {
-        "name": plan.config.build.engine.value,
+        "name": plan.config.build.engine_options().engine.value,
         "content": plan.engine_digest,
         "compiler": engine_compiler(plan.config.build.engine_options()),
     },
     "device": lambda plan: plan.config.build.device,
+    "race": lambda plan: {"only": plan.config.build.engine, "engines": system_engines()},
     "train": _section("train"),
     "grow": _section("grow"),
     "narrow": _section("narrow"),

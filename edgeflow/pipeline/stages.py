@@ -18,6 +18,7 @@ from edgeflow.pipeline.steps import (
     linux_bundle,
     linux_compile,
     linux_gate,
+    linux_race,
     linux_report,
     linux_run,
     narrow,
@@ -255,8 +256,11 @@ _LINUX_MODULES = (
     *_REPORTED,
     "edgeflow.pipeline.steps.bundle",
     "edgeflow.pipeline.steps.linux_compile",
+    "edgeflow.pipeline.steps.linux_race",
     "edgeflow.pipeline.steps.linux_run",
+    "edgeflow.profiles",
 )
+_AFTER_RACE = ("gate", "report", "bundle")
 _LINUX_RUNS: Mapping[str, Callable[[StageContext], None]] = {
     "compile": linux_compile.run,
     "run": linux_run.run,
@@ -293,19 +297,29 @@ def with_pruning(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
 
 
 def for_family(stages: tuple[Stage, ...], family: TargetFamily) -> tuple[Stage, ...]:
-    """The same for a family of targets: what follows the sources is a program on Linux."""
+    """The same for a family of targets: on Linux sources become a program, and engines race."""
     if family is TargetFamily.MICROCONTROLLER:
         return stages
-    return tuple(
-        replace(
-            stage,
-            run=_LINUX_RUNS[stage.name],
-            modules=tuple(dict.fromkeys((*_LINUX_MODULES, *stage.modules))),
-        )
-        if stage.name in _LINUX_RUNS
-        else stage
-        for stage in stages
+    return tuple(found for stage in stages for found in _on_linux(stage))
+
+
+def _on_linux(stage: Stage) -> tuple[Stage, ...]:
+    if stage.name not in _LINUX_RUNS:
+        return (stage,)
+    reads = (*stage.reads, *(("race",) if stage.name in _AFTER_RACE else ()))
+    modules = tuple(dict.fromkeys((*_LINUX_MODULES, *stage.modules)))
+    changed = replace(stage, run=_LINUX_RUNS[stage.name], reads=reads, modules=modules)
+    if stage.name != "run":
+        return (changed,)
+    race = replace(
+        changed,
+        name="race",
+        run=linux_race.run,
+        reads=(*stage.reads, stage.name),
+        options=(*stage.options, "race"),
+        packages=(*stage.packages, "onnx"),
     )
+    return (changed, race)
 
 
 STAGES_BY_MODEL: Mapping[ModelKind, tuple[Stage, ...]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeflow.backends.engine import Engine
+from edgeflow.backends.engine import SYSTEM_ENGINES, Engine
 from edgeflow.devices.ssh_session import parse_address
 from edgeflow.errors import ConfigError
 from edgeflow.pipeline.config import Config
@@ -16,6 +16,12 @@ def require_told(config: Config, target: Target) -> None:
     if device is not None:
         parse_address(device)
     if target.family is TargetFamily.MICROCONTROLLER:
+        if config.build.engine in SYSTEM_ENGINES:
+            raise ConfigError(
+                f"engine = '{config.build.engine}' is for Linux, {target.name} is a "
+                "microcontroller",
+                hint="leave the engine out",
+            )
         if device is not None:
             raise ConfigError(
                 f"[build] device = {device!r}: {target.name} is a microcontroller and has no ssh",
@@ -44,8 +50,14 @@ def require_told(config: Config, target: Target) -> None:
             f"[{section}] is for microcontrollers, {target.name} is none",
             hint="choose a microcontroller as target, or build without it",
         )
-    if config.build.engine is not Engine.EDGEFLOW:
+    if config.build.engine is Engine.TFLM:
         raise ConfigError(
             f"engine = '{config.build.engine}' is for microcontrollers, {target.name} is none",
             hint="leave the engine out",
+        )
+    if config.build.engine in SYSTEM_ENGINES and not told:
+        raise ConfigError(
+            f"engine = '{config.build.engine}': {target.name} is emulated here, and the emulator "
+            "has no such engine",
+            hint="name your board with --device ssh://user@host",
         )

@@ -6,7 +6,7 @@ from collections import Counter
 from importlib import resources
 
 from edgeflow.bundle.summary import Summary
-from edgeflow.figures import quantity
+from edgeflow.figures import Unit, quantity
 
 __all__ = ["quantity", "render"]
 
@@ -31,4 +31,6 @@ def render(summary: Summary) -> str:
         "training": plots.training_plot(summary) if summary.epochs else "",
     }
     kinds = Counter(row.kind.value for row in summary.figures)
-    return environment.from_string(template).render(summary=summary, plots=drawn, kinds=kinds)
+    return environment.from_string(template).render(
+        summary=summary, plots=drawn, kinds=kinds, units=Unit
+    )

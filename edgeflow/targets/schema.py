@@ -175,6 +175,19 @@ class Gpu(_Value):
     shares_memory: bool = False
 
 
+class Roofline(_Value):
+    """What one core reaches at best: the constants of a bound below which no inference takes time.
+
+    Products per cycle are what its vector units multiply and add; a network whose weights do not
+    fit `cache_bytes`, the last cache before memory, reads all of them anew each time.
+    """
+
+    int8_macs_per_cycle: int = Field(gt=0)
+    float32_macs_per_cycle: int = Field(gt=0)
+    cache_bytes: int = Field(gt=0)
+    memory_bytes_per_second: int = Field(gt=0)
+
+
 _LINUX_RUNNERS = frozenset({RunnerKind.HOST, RunnerKind.QEMU_USER})
 _ADDRESSES = 2**32
 
@@ -195,6 +208,7 @@ class Target(_Value):
     firmware: Firmware = Firmware()
     linux: LinuxSystem | None = None
     gpu: Gpu | None = None
+    roofline: Roofline | None = None
     sources: tuple[str, ...] = ()
 
     @model_validator(mode="after")

@@ -7,14 +7,19 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from edgeflow.backends.engine import Engine
 from edgeflow.backends.native.toolchain import RUNNER, build_program
+from edgeflow.backends.runtimes.forms import runtime_program
+from edgeflow.backends.runtimes.program import Precision, RuntimeProgram
 from edgeflow.devices import ssh_session as module
 from edgeflow.devices.device import RunLimits
 from edgeflow.devices.linux_runner import LinuxRunner, runner_for
@@ -30,6 +35,7 @@ from edgeflow.errors import (
 from edgeflow.figures import FigureKind
 from edgeflow.targets.registry import load
 from tests.backends.hand_written import INPUT_BYTES, invoke_only
+from tests.backends.ordinary_networks import ordinary_network
 from tests.devices.aarch64 import needs_x86_64
 
 SSHD = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
@@ -124,6 +130,26 @@ def test_a_board_gives_answers_and_times_and_is_left_as_it_was(board: str, tmp_p
     quick = Protocol(0.002, 0.001, least_rounds=2, most_rounds=2)
     assert time_program(runner, program, ROWS, quick).median_seconds > 0
     assert not list(tmp_path.glob("edgeflow.*"))
+
+
+def test_a_board_s_own_python_runs_an_engine_s_script(board: str, tmp_path: Path) -> None:
+    """The script asks the board's `env` for python3; what it lacks there is told in its words."""
+    program = runtime_program(ordinary_network(0), Engine.LITERT, Precision.INT8)
+    runner = _runner(board)
+    with pytest.raises(DeviceFaultError, match=r"exit status \d+: .*(not found|[Nn]o such file)"):
+        runner.about(_for_python(program, f"{tmp_path}/no-python"), RunLimits())
+    ours = _for_python(program, sys.executable)
+    assert runner.about(ours, RunLimits()).version.startswith("ai-edge-litert")
+    inputs = np.zeros((3, program.input_bytes), np.int8)
+    here = runner_for(load("linux-x86_64")).run(program, inputs, RunLimits())
+    assert np.array_equal(runner.run(ours, inputs, RunLimits()).outputs, here.outputs)
+
+
+def _for_python(program: RuntimeProgram, path: str) -> RuntimeProgram:
+    """The program for an interpreter at `path`, as if the board's `env` found it there."""
+    script = program.runner.replace(b"/usr/bin/env python3", path.encode(), 1)
+    assert script != program.runner
+    return replace(program, runner=script)
 
 
 def test_a_crash_on_the_board_names_the_signal(board: str) -> None:

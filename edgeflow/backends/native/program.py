@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgeflow.backends.firmware.source import INVOKE_SYMBOL, LayerSymbol
@@ -35,3 +36,8 @@ class NativeProgram:
     library_bytes: int
     memory_bytes: int
     glibc: tuple[int, int] | None
+
+    @property
+    def companions(self) -> Mapping[str, bytes]:
+        """Files that the runner needs beside it: none."""
+        return {}

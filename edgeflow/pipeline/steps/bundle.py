@@ -25,7 +25,7 @@ BUNDLE = "bundle"
 
 def run(context: StageContext) -> None:
     """Assemble the bundle. Raises VerdictError when the gate refuses the artifact."""
-    engine = ENGINES[context.plan.config.build.engine]
+    engine = ENGINES[context.plan.config.build.engine_options().engine]
     require(read_verdict(context.inputs["gate"]), engine.remark)
     from edgeflow.bundle.artifact import firmware_artifact
 

@@ -1,4 +1,4 @@
-"""Stage bundle for Linux: library and runner, only after a positive verdict."""
+"""Stage bundle for Linux: what won the race, only after a positive verdict."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ from edgeflow.pipeline.steps.files import MODEL
 from edgeflow.pipeline.steps.gate import read_verdict
 from edgeflow.pipeline.steps.generate import SOURCE, read_graph, read_source
 from edgeflow.pipeline.steps.linux_compile import read_compiled, read_program_files
+from edgeflow.pipeline.steps.linux_race import read_chosen, read_chosen_row
 
 
 def run(context: StageContext) -> None:
     """Assemble the bundle. Raises VerdictError when the gate refuses the artifact."""
     require(read_verdict(context.inputs["gate"]))
-    from edgeflow.bundle.artifact import native_artifact
+    from edgeflow.bundle.artifact import native_artifact, runtime_artifact
 
+    race = context.inputs["race"]
+    chosen = read_chosen(race)
+    if chosen is not None:
+        write(context, runtime_artifact(chosen, read_chosen_row(race).version))
+        return
     compiled = context.inputs["compile"]
     weight_bytes = read_source(compiled / SOURCE).weight_bytes
     sources, target = read_program_files(compiled), context.plan.target

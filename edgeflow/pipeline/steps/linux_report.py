@@ -10,6 +10,8 @@ from edgeflow import __version__
 from edgeflow.backends.firmware.arrangement import Arrangement
 from edgeflow.backends.firmware.source import SourceTree
 from edgeflow.backends.native.program import NativeProgram
+from edgeflow.backends.runtimes.program import RuntimeProgram
+from edgeflow.bundle.race_rows import RaceRow
 from edgeflow.bundle.summary import CheckRow, FigureRow, LayerRow, RegionRow, Summary
 from edgeflow.devices.device import DeviceRun
 from edgeflow.devices.timing import Timing
@@ -30,12 +32,19 @@ from edgeflow.pipeline.steps.generate import (
 )
 from edgeflow.pipeline.steps.layer_rows import layer_row
 from edgeflow.pipeline.steps.linux_compile import read_compiled
+from edgeflow.pipeline.steps.linux_race import (
+    chosen_run,
+    read_chosen,
+    read_chosen_row,
+    read_race,
+)
 from edgeflow.pipeline.steps.linux_run import read_timing
 from edgeflow.pipeline.steps.report import write_report
 from edgeflow.pipeline.steps.run import ANSWERS, read_device_run
 from edgeflow.targets.schema import MemoryKind, Target
 
 LATENCY = "latency"
+BOUND = "latency, lower bound of one core"
 MEAN_INSTRUCTIONS = "instructions per inference"
 
 
@@ -50,6 +59,9 @@ class _Findings:
     program: NativeProgram
     device: DeviceRun
     timing: Timing | None
+    race: tuple[RaceRow, ...]
+    row: RaceRow
+    chosen: RuntimeProgram | None
     verdict: Verdict
     answers: Mapping[str, Any]
 
@@ -72,15 +84,14 @@ def _summarize(context: StageContext) -> Summary:
         images=found.verdict.images,
         figures=(
             *score_rows.alarms(context, found.device, found.answers),
-            *_figures(found),
+            *_times(found),
+            *(_own_sizes(found) if found.chosen is None else _runtime_sizes(found)),
         ),
         task=read_postprocessing(context.inputs["data"]).task,
         **score_rows.fields(context, found.verdict, found.device, found.answers),
-        layers=tuple(_layers(found)),
         overhead_instructions=0.0,
         layer_kind=found.device.kind,
-        arena_bytes=found.source.arena_bytes,
-        **memory_rows.fields(found.graph, found.arrangement),
+        **(_own_memory(found) if found.chosen is None else _NO_MEMORY_PLAN),
         regions=_regions(found),
         checks=tuple(
             CheckRow(name=check.name.value, passed=check.passed, detail=check.detail)
@@ -88,7 +99,9 @@ def _summarize(context: StageContext) -> Summary:
         ),
         epochs=score_rows.epochs(context),
         **training_rows.fields(context),
-        remark="" if found.timing is None else found.timing.warning,
+        engine=found.row.engine.value,
+        race=found.race,
+        remark=_remark(found),
     )
 
 
@@ -105,15 +118,19 @@ def _read(context: StageContext) -> _Findings:
         arrangement=arrange(graph, library(target.firmware.kernel_set), segments),
         source=read_source(inputs["generate"] / SOURCE),
         program=read_compiled(inputs["compile"]),
-        device=read_device_run(inputs["run"]),
+        device=chosen_run(read_device_run(inputs["run"]), inputs["race"]),
         timing=read_timing(inputs["run"]),
+        race=read_race(inputs["race"]),
+        row=read_chosen_row(inputs["race"]),
+        chosen=read_chosen(inputs["race"]),
         verdict=read_verdict(inputs["gate"]),
         answers=read_arrays(inputs["run"] / ANSWERS),
     )
 
 
-def _figures(found: _Findings) -> Iterable[FigureRow]:
-    device = found.device
+def _times(found: _Findings) -> Iterable[FigureRow]:
+    """Instructions where an emulator counts them, or the time of the chosen engine in the race."""
+    device, row = found.device, found.row
     if device.instructions.size:
         yield FigureRow(
             name=MEAN_INSTRUCTIONS,
@@ -122,8 +139,21 @@ def _figures(found: _Findings) -> Iterable[FigureRow]:
             kind=device.kind,
             source=f"{device.source}, the first {device.instructions.size} test samples",
         )
-    if found.timing is not None:
-        yield from _times(found.timing)
+    if row.seconds is not None and row.kind is FigureKind.ESTIMATED:
+        value, unit = row.seconds, Unit.SECONDS
+        yield FigureRow(name=BOUND, value=value, unit=unit, kind=row.kind, source=row.source)
+    if row.seconds is None or row.p95_seconds is None or row.half_width is None:
+        return
+    source = f"{row.source}; {row.inferences:,} inferences in {row.rounds} processes"
+    for name, value, unit in (
+        (LATENCY, row.seconds, Unit.SECONDS),
+        ("latency, 95th percentile", row.p95_seconds, Unit.SECONDS),
+        ("latency, half width of the 95 % interval", row.half_width, Unit.FRACTION),
+    ):
+        yield FigureRow(name=name, value=value, unit=unit, kind=row.kind, source=source)
+
+
+def _own_sizes(found: _Findings) -> Iterable[FigureRow]:
     program = found.program
     for name, size, source in (
         ("library", program.library_bytes, "the linked library's file"),
@@ -133,23 +163,46 @@ def _figures(found: _Findings) -> Iterable[FigureRow]:
         ("arena", found.source.arena_bytes, "the memory plan"),
         ("arena, lower bound", found.arrangement.memory.lower_bound_bytes, "the memory plan"),
     ):
-        yield FigureRow(
-            name=name, value=size, unit=Unit.BYTES, kind=FigureKind.MEASURED, source=source
+        yield _bytes(name, size, source)
+
+
+def _runtime_sizes(found: _Findings) -> Iterable[FigureRow]:
+    assert found.chosen is not None
+    yield _bytes("model and script", found.chosen.size_bytes, "the files, without the engine")
+    yield _bytes("memory", found.row.memory_bytes or 0, "the process with its engine, at its peak")
+
+
+def _bytes(name: str, value: float, source: str) -> FigureRow:
+    unit, kind = Unit.BYTES, FigureKind.MEASURED
+    return FigureRow(name=name, value=value, unit=unit, kind=kind, source=source)
+
+
+# An engine that lays its memory out itself does not show it.
+_NO_MEMORY_PLAN: Mapping[str, Any] = {
+    "layers": (),
+    "arena_bytes": 0,
+    "arena_lower_bound_bytes": 0,
+    "arena_proven_optimal": False,
+}
+
+
+def _own_memory(found: _Findings) -> dict[str, Any]:
+    return {
+        "layers": tuple(_layers(found)),
+        "arena_bytes": found.source.arena_bytes,
+        **memory_rows.fields(found.graph, found.arrangement),
+    }
+
+
+def _remark(found: _Findings) -> str:
+    """What makes times doubtful, and what an engine with arithmetic of its own means."""
+    parts = [] if found.timing is None or not found.timing.warning else [found.timing.warning]
+    if found.chosen is not None:
+        parts.append(
+            f"{found.row.name} ({found.row.version}) rounds in its own way: its answers are near "
+            "the interpreter's, not equal, and the device must have it installed"
         )
-
-
-def _times(timing: Timing) -> Iterable[FigureRow]:
-    source = f"{timing.source}; {timing.inferences:,} inferences in {timing.rounds} processes"
-    told = {"unit": Unit.SECONDS, "kind": FigureKind.MEASURED, "source": source}
-    yield FigureRow(name=LATENCY, value=timing.median_seconds, **told)
-    yield FigureRow(name="latency, 95th percentile", value=timing.p95_seconds, **told)
-    yield FigureRow(
-        name="latency, half width of the 95 % interval",
-        value=timing.half_width,
-        unit=Unit.FRACTION,
-        kind=FigureKind.MEASURED,
-        source=source,
-    )
+    return "; ".join(parts)
 
 
 def _layers(found: _Findings) -> Iterable[LayerRow]:
@@ -164,11 +217,14 @@ def _layers(found: _Findings) -> Iterable[LayerRow]:
 
 def _regions(found: _Findings) -> tuple[RegionRow, ...]:
     program = found.program
-    arena = min(found.source.arena_bytes, program.memory_bytes)
-    used = {
-        MemoryKind.FLASH: {"library": program.library_bytes, "runner": len(program.runner)},
-        MemoryKind.RAM: {"arena": arena, "code and constants": program.memory_bytes - arena},
-    }
+    if found.chosen is None:
+        arena = min(found.source.arena_bytes, program.memory_bytes)
+        flash = {"library": program.library_bytes, "runner": len(program.runner)}
+        ram = {"arena": arena, "code and constants": program.memory_bytes - arena}
+    else:
+        flash = {"model and script": found.chosen.size_bytes}
+        ram = {"process": found.row.memory_bytes or 0}
+    used = {MemoryKind.FLASH: flash, MemoryKind.RAM: ram}
     return tuple(
         RegionRow(
             name=found.target.region(kind).name,

@@ -116,7 +116,7 @@ def _arrangement(context: StageContext, graph: Graph) -> Arrangement:
 
 def _read(context: StageContext) -> _Findings:
     model = context.find(MODEL)
-    engine = context.plan.config.build.engine
+    engine = context.plan.config.build.engine_options().engine
     own = engine is Engine.EDGEFLOW
     graph = read_firmware_graph(model) if own else read_graph(model)
     return _Findings(

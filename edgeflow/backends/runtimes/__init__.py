@@ -1,0 +1,1 @@
+"""Models for engines that the target's system brings: LiteRT, ONNX Runtime."""
