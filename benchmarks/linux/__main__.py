@@ -24,8 +24,11 @@ from rich.console import Console
 from benchmarks.linux.contestants import Contestant, Native, Worker, rounds
 from benchmarks.linux.table import table
 from edgeflow import __version__
+from edgeflow.backends.engine import Engine
 from edgeflow.backends.firmware.codegen import generate
 from edgeflow.backends.native.toolchain import build_program
+from edgeflow.backends.runtimes.forms import runtime_program
+from edgeflow.backends.runtimes.program import Precision
 from edgeflow.devices.device import RunLimits
 from edgeflow.devices.linux_runner import runner_for
 from edgeflow.devices.processor import this_processor
@@ -46,7 +49,11 @@ MODELS = {
 TARGET = "linux-x86_64"
 NATIVE, NATIVE_AVX2 = "edgeflow int8", "edgeflow int8, AVX2 alone"
 LITERT, ORT_INT8, ORT_FLOAT = "LiteRT int8", "ONNX Runtime int8", "ONNX Runtime float32"
-PEERS = (LITERT, ORT_INT8, ORT_FLOAT)
+LITERT_FLOAT, TVM = "LiteRT float32", "TVM float32, our schedules"
+SCRIPTS = {
+    LITERT_FLOAT: (Engine.LITERT, Precision.FLOAT32),
+    TVM: (Engine.TVM, Precision.FLOAT32),
+}
 _INPUTS = 32
 _WITHOUT_AVX512 = "-DEDGEFLOW_WITHOUT_AVX512"
 
@@ -62,6 +69,15 @@ def _native(name: str, model: bytes, target: Target) -> Native:
     if not np.array_equal(answers, run_batch(graph, inputs).reshape(_INPUTS, -1)):
         raise SystemExit(f"{name}: the answers differ from the interpreter's")
     return Native(name, program, runner, inputs)
+
+
+def _script(name: str, model: bytes, target: Target) -> Native:
+    """A system engine by the script of a bundle."""
+    graph = canonicalize(tflite.read(model))
+    shape = graph.tensors[graph.inputs[0]].shape
+    inputs = np.random.default_rng(1).integers(-128, 128, (_INPUTS, *shape[1:]), dtype=np.int8)
+    program = runtime_program(graph, *SCRIPTS[name], target)
+    return Native(name, program, runner_for(target), inputs)
 
 
 def _without_avx512(target: Target) -> Target:
@@ -88,6 +104,7 @@ def measure(model: bytes, count: int, seconds: float) -> dict[str, Any]:
         for engine, (kind, file, content) in files.items():
             (folder / file).write_bytes(content)
             contestants.append(stack.enter_context(Worker(engine, kind, folder / file)))
+        contestants += [stack.enter_context(_script(each, model, target)) for each in SCRIPTS]
         found = rounds(contestants, count, seconds)
         firsts = {each.name: each.first_seconds() for each in contestants}
     return {
@@ -119,7 +136,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "features": sorted(f for f in processor.features if f.startswith(("avx", "fma"))),
         "governor": processor.governor,
         "versions": {
-            name: package_version(name) for name in ("ai-edge-litert", "onnxruntime", "ziglang")
+            name: package_version(name)
+            for name in ("ai-edge-litert", "onnxruntime", "apache-tvm", "ziglang")
         },
         "models": {},
     }

@@ -14,8 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeflow.backends.native.program import NativeProgram
-from edgeflow.devices.linux_runner import LinuxRunner
+from edgeflow.devices.linux_runner import LinuxProgram, LinuxRunner
 
 _WARM_UP_SECONDS = 0.05
 _MOST_SECONDS = 600.0
@@ -37,10 +36,10 @@ class Contestant(Protocol):
 
 @dataclass
 class Native:
-    """Our own runner: a process a round."""
+    """A program of ours, or a script with an engine in it: a process a round."""
 
     name: str
-    program: NativeProgram
+    program: LinuxProgram
     runner: LinuxRunner
     inputs: NDArray[np.int8]
 

@@ -15,9 +15,10 @@ class Engine(StrEnum):
     TFLM = "tflm"
     LITERT = "litert"
     ONNXRUNTIME = "onnxruntime"
+    TVM = "tvm"
 
 
-SYSTEM_ENGINES = (Engine.LITERT, Engine.ONNXRUNTIME)
+SYSTEM_ENGINES = (Engine.LITERT, Engine.ONNXRUNTIME, Engine.TVM)
 """Those that a Linux system brings; a build races them against ours."""
 
 

@@ -122,8 +122,8 @@ def build(
         typer.Option(
             metavar="NAME",
             help="`edgeflow`: generated code; `tflm`: your checkouts of TensorFlow Lite Micro and "
-            "CMSIS-NN, to compare with; on Linux also `litert` and `onnxruntime` (default: "
-            "edgeflow; on Linux the fastest of all that the device has).",
+            "CMSIS-NN, to compare with; on Linux also `litert`, `onnxruntime` and `tvm` "
+            "(default: edgeflow; on Linux the fastest of all that the device has).",
         ),
     ] = None,
     tflm_path: Annotated[

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from edgeflow.backends.tflm.checkout import Checkout
 
 _OTHER_STATIC_BYTES = 8 * 1024  # beside TFLM's arena: interpreter, resolver, C library
-_SYSTEM_PACKAGES = ("ai-edge-litert", "tflite-runtime", "onnxruntime")
+_SYSTEM_PACKAGES = ("ai-edge-litert", "tflite-runtime", "onnxruntime", "apache-tvm")
 _LARGEST_ARENA_BYTES = 4 * 1024 * 1024
 
 

@@ -39,6 +39,7 @@ from tests.backends.ordinary_networks import ordinary_network
 from tests.devices.aarch64 import needs_x86_64
 
 SSHD = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
+TARGET = "linux-x86_64"
 ROWS = np.arange(3 * INPUT_BYTES, dtype=np.int8).reshape(3, 4, 4)
 
 pytestmark = [
@@ -134,7 +135,7 @@ def test_a_board_gives_answers_and_times_and_is_left_as_it_was(board: str, tmp_p
 
 def test_a_board_s_own_python_runs_an_engine_s_script(board: str, tmp_path: Path) -> None:
     """The script asks the board's `env` for python3; what it lacks there is told in its words."""
-    program = runtime_program(ordinary_network(0), Engine.LITERT, Precision.INT8)
+    program = runtime_program(ordinary_network(0), Engine.LITERT, Precision.INT8, load(TARGET))
     runner = _runner(board)
     with pytest.raises(DeviceFaultError, match=r"exit status \d+: .*(not found|[Nn]o such file)"):
         runner.about(_for_python(program, f"{tmp_path}/no-python"), RunLimits())

@@ -80,7 +80,7 @@ def run(context: StageContext) -> None:
             entrants.append(_Entrant(engine, precision, None, refused=_NO_BOARD))
             continue
         context.progress(ProgressEvent("race", f"{engine} {precision}, all test images"))
-        entrants.append(_entrant(graph, engine, precision, runner, answers, scoring))
+        entrants.append(_entrant(graph, (engine, precision), plan.target, runner, answers, scoring))
     able = _able(entrants)
     timings = _measured(context, runner, able, answers["inputs"])
     chosen = min(able, key=lambda each: timings[each].median_seconds) if timings else able[0]
@@ -188,8 +188,8 @@ def _ours(context: StageContext, answers: dict[str, NDArray[Any]], scoring: Scor
 
 def _entrant(
     graph: Graph,
-    engine: Engine,
-    precision: Precision,
+    form: tuple[Engine, Precision],
+    target: Target,
     runner: LinuxRunner,
     answers: dict[str, NDArray[Any]],
     scoring: Scoring,
@@ -198,17 +198,17 @@ def _entrant(
     from edgeflow.backends.runtimes.forms import runtime_program
 
     try:
-        program = runtime_program(graph, engine, precision)
+        program = runtime_program(graph, *form, target)
         about = runner.about(program, _LIMITS)
         outputs = runner.run(program, answers["inputs"], _LIMITS).outputs
     except EdgeflowError as error:
-        return _Entrant(engine, precision, None, refused=error.message)
+        return _Entrant(*form, None, refused=error.message)
     labels, expected = answers.get("labels"), answers["expected"]
     compared = agreement(expected, outputs)
     scores = score_answers(outputs, labels, scoring)
     return _Entrant(
-        engine=engine,
-        precision=precision,
+        engine=form[0],
+        precision=form[1],
         program=program,
         size_bytes=program.size_bytes,
         memory_bytes=about.memory_bytes,

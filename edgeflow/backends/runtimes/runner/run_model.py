@@ -80,7 +80,51 @@ class OnnxRuntime:
         return self._answer[0]
 
 
-ENGINES = {"litert": LiteRT, "onnxruntime": OnnxRuntime}
+class Tvm:
+    """A function that Apache TVM compiled; the first of its libraries that the processor runs."""
+
+    def __init__(self, path):
+        os.environ.setdefault("TVM_NUM_THREADS", "1")
+        import tvm
+
+        self.version = "apache-tvm " + tvm.__version__
+        with open(path) as stream:
+            described = json.load(stream)
+        library = next(
+            each for each in described["libraries"] if set(each["features"]) <= self._features()
+        )
+        folder = os.path.dirname(path)
+        module = tvm.runtime.load_module(os.path.join(folder, library["code"]))
+        with np.load(os.path.join(folder, library["constants"])) as arrays:
+            constants = [tvm.runtime.tensor(arrays[name]) for name in arrays.files]
+        self._tensor, self._function = tvm.runtime.tensor, module[described["function"]]
+        self._constants, self._given = constants, None
+        shape = described["output_shape"]
+        self._answer = tvm.runtime.tensor(np.zeros(shape[1:], np.float32))
+
+    @staticmethod
+    def _features():
+        with open("/proc/cpuinfo") as stream:
+            for line in stream:
+                if line.startswith(("flags", "Features")):
+                    return set(line.split(":")[1].split())
+        return set()
+
+    def give(self, values):
+        values = values.reshape(values.shape[1:])
+        if self._given is None:
+            self._given = self._tensor(values)
+        else:
+            self._given.copyfrom(values)
+
+    def invoke(self):
+        self._function(self._given, *self._constants, self._answer)
+
+    def take(self):
+        return self._answer.numpy()[None]
+
+
+ENGINES = {"litert": LiteRT, "onnxruntime": OnnxRuntime, "tvm": Tvm}
 
 
 def _version(package):
