@@ -12,7 +12,6 @@ from enum import StrEnum
 
 import numpy as np
 import tflite
-from numpy.typing import NDArray
 
 from edgeflow.exchange.narrow_weights import plain_weights
 from edgeflow.exchange.tflite_plan import FilePlan, plan_file
@@ -20,6 +19,7 @@ from edgeflow.exchange.tflite_store import StoredFile, StoredOperator, StoredTen
 from edgeflow.exchange.tflite_write import integer_type, little_endian, stored_operator
 from edgeflow.graph.canonical import canonicalize
 from edgeflow.graph.ir import Graph, OpKind, Tensor
+from edgeflow.graph.reals import reals
 
 _DEQUANTIZE_OF_FLOAT16 = 3  # the operator's version
 _WIDENED = "/float32"
@@ -82,21 +82,8 @@ def _float32(tensor: Tensor) -> StoredTensor:
     if tensor.quantization is None:
         payload = little_endian(tensor) if tensor.is_constant else None
         return StoredTensor(tensor.shape, integer_type(tensor.dtype), None, payload)
-    payload = _reals(tensor).astype("<f4").tobytes() if tensor.is_constant else None
+    payload = reals(tensor).astype("<f4").tobytes() if tensor.is_constant else None
     return StoredTensor(tensor.shape, tflite.TensorType.FLOAT32, None, payload)
-
-
-def _reals(tensor: Tensor) -> NDArray[np.float64]:
-    assert tensor.quantization is not None
-    assert tensor.data is not None
-    scales = np.asarray(tensor.quantization.scales, dtype=np.float64)
-    zero_points = np.asarray(tensor.quantization.zero_points, dtype=np.float64)
-    if tensor.quantization.axis is not None:
-        shape = [1] * len(tensor.shape)
-        shape[tensor.quantization.axis] = -1
-        scales, zero_points = scales.reshape(shape), zero_points.reshape(shape)
-    reals: NDArray[np.float64] = (tensor.data.astype(np.float64) - zero_points) * scales
-    return reals
 
 
 def _with_float16(

@@ -30,9 +30,9 @@ from edgeflow.graph.ir import (
     Pad,
     Pool2D,
     Softmax,
-    Tensor,
     Window,
 )
+from edgeflow.graph.reals import reals
 
 FLOAT = "float32"
 _LARGEST = {Activation.RELU6: 6.0}
@@ -104,21 +104,6 @@ class Rowwise:
 def inner_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Without the batch of one."""
     return shape[1:] if len(shape) > 1 and shape[0] == 1 else shape
-
-
-def reals(tensor: Tensor) -> NDArray[np.float64]:
-    """The reals that a constant stands for, in its shape."""
-    assert tensor.data is not None
-    values = tensor.data.astype(np.float64)
-    grid = tensor.quantization
-    if grid is None:
-        return values
-    scales, zero_points = (np.asarray(each, np.float64) for each in (grid.scales, grid.zero_points))
-    if grid.axis is not None:
-        shape = [1] * values.ndim
-        shape[grid.axis] = -1
-        scales, zero_points = scales.reshape(shape), zero_points.reshape(shape)
-    return (values - zero_points) * scales
 
 
 def tile(size: int, most: int) -> int:
