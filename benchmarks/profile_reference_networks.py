@@ -13,11 +13,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from benchmarks.reference_networks import REFERENCES, SEED, Reference, lowered
-from edgeflow.devices.device import DeviceRun
 from edgeflow.errors import EdgeflowError
 from edgeflow.figures import Unit
 from edgeflow.pipeline.profiling import (
     LayerRun,
+    NetworkRun,
     compiler,
     flags,
     rows,
@@ -70,11 +70,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def profile(target: Target, references: Sequence[Reference], day: date) -> Profile:
     """The profile of a target from runs on its device: the same every time but for `day`."""
     layers: list[LayerRun] = []
-    device: DeviceRun | None = None
+    device: NetworkRun | None = None
     for reference in references:
         for bits in weight_bits(target):
             run = run_layers(target, lowered(reference, bits), INPUTS, SEED)
-            device = run.device
+            device = run
             layers += [layer for layer in run.layers if bits == 8 or layer.precision != "w8a8"]
     assert device is not None, "no reference networks"
     return Profile(

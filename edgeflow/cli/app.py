@@ -301,6 +301,10 @@ def profile(
         int,
         typer.Option(metavar="N", min=0, help="Random networks that check the sums of rows."),
     ] = 100,
+    device: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="A board to measure on: ssh://[user@]host[:port]."),
+    ] = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> int:
@@ -308,7 +312,7 @@ def profile(
     from edgeflow.cli.profile import ProfileArguments, run_profile
 
     arguments = ProfileArguments(
-        target, tuple(network), input_shape, outputs, name, folder, held_out
+        target, tuple(network), input_shape, outputs, name, folder, held_out, device
     )
     return run_profile(arguments, as_json)
 

@@ -16,7 +16,7 @@ from edgeflow.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
     from edgeflow.nets.specs import ShapeHWC
-    from edgeflow.profiles.schema import Profile
+    from edgeflow.profiles.schema import Additivity, Profile
 
 _SHAPE = re.compile(r"(\d+)x(\d+)x(\d+)")
 
@@ -32,11 +32,13 @@ class ProfileArguments:
     name: str
     folder: Path
     held_out: int
+    device: str | None = None
 
 
 def run_profile(arguments: ProfileArguments, as_json: bool) -> int:
     """Measure every candidate around the networks, add what the profile lacks, and show it."""
     from edgeflow.nets.spec_source import load_spec
+    from edgeflow.pipeline.linux_profiling import meter_for
     from edgeflow.pipeline.space_profile import ProfileRequest, profile_spaces
     from edgeflow.pipeline.storage import write_file
     from edgeflow.pipeline.target_bits import weight_bits
@@ -58,6 +60,7 @@ def run_profile(arguments: ProfileArguments, as_json: bool) -> int:
     request = ProfileRequest(
         name=arguments.name,
         target=target,
+        meter=meter_for(target, arguments.device),
         spaces=tuple(space(spec, granularity, bits) for spec in specs),
         held_out=arguments.held_out,
         day=datetime.now(UTC).date(),
@@ -121,10 +124,15 @@ def _show(profile: Profile, path: Path, as_json: bool) -> None:
             (
                 f"sums of rows, {sums.networks} random networks",
                 f"off by {sums.median_error:.2%} (median), {sums.largest_error:.2%} at most; "
-                f"{sums.share_within_2_percent:.0%} within 2 %",
+                f"{sums.share_within_2_percent:.0%} within 2 %{_within_10(sums)}",
             )
         ]
     print_rows(rows)
+
+
+def _within_10(sums: Additivity) -> str:
+    share = sums.share_within_10_percent
+    return "" if share is None else f", {share:.0%} within 10 %"
 
 
 def _shape(text: str | None) -> ShapeHWC | None:

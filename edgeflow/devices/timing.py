@@ -43,7 +43,7 @@ class Protocol:
 
 @dataclass(frozen=True, eq=False)
 class LayerTime:
-    """The median time of one layer alone, in seconds; the clock's own time is in it."""
+    """The median time of one layer alone, in seconds."""
 
     symbol: str
     node_name: str
@@ -114,6 +114,25 @@ def time_programs(
     return tuple(_timing(runner, timed.rounds, protocol) for timed in all_timed)
 
 
+def time_layers(
+    runner: LinuxRunner,
+    program: LinuxProgram,
+    inputs: NDArray[np.int8],
+    protocol: Protocol,
+    limits: RunLimits = RunLimits(),  # noqa: B008
+) -> tuple[NDArray[np.float64], tuple[tuple[LayerTime, ...], ...]]:
+    """Seconds of the whole in every round, and of the layers in rounds between them.
+
+    As many rounds as the protocol has at the least. Errors as `Session.start`.
+    """
+    wholes, layers = [], []
+    with _Timed.started(runner, program, inputs, protocol, limits) as timed:
+        for _ in range(protocol.least_rounds):
+            wholes.append(float(np.median(timed.times("times"))) * _NS)
+            layers.append(timed.layers())
+    return np.array(wholes), tuple(layers)
+
+
 @dataclass(eq=False)
 class _Timed:
     """A program in its session, how often it runs in a round, and the rounds so far."""
@@ -151,11 +170,11 @@ class _Timed:
         return np.frombuffer(self.session.get("times"), dtype=np.uint64)
 
     def layers(self) -> tuple[LayerTime, ...]:
-        """The times of all layers, each alone, in one process."""
+        """The times of all layers, each alone, in one process; without the clock's own."""
         layers = whole_layers(self.program.layers)
-        medians = np.median(self.times("layers").reshape(-1, len(layers)), axis=0)
+        clock, *medians = np.median(self.times("layers").reshape(-1, 1 + len(layers)), axis=0)
         return tuple(
-            LayerTime(layer.symbol, layer.node_name, float(median) * _NS)
+            LayerTime(layer.symbol, layer.node_name, max(0.0, float(median - clock)) * _NS)
             for layer, median in zip(layers, medians, strict=True)
         )
 

@@ -5,22 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edgeflow.errors import DoesNotFitError, ProfileFileError
-from edgeflow.figures import Unit
 from edgeflow.graph import cost
 from edgeflow.graph.ir import Graph, OpKind
-from edgeflow.pipeline.profiling import (
-    NetworkRun,
-    compiler,
-    flags,
-    rows,
-    run_layers,
-    runtime,
-)
+from edgeflow.pipeline.profiling import INPUTS, Meter, NetworkRun, compiler, flags, rows
 from edgeflow.profiles.schema import SCHEMA_VERSION, Additivity, Header, Profile, Row
 from edgeflow.progress import Progress, ProgressEvent
 from edgeflow.search.baselines import smallest_choice
@@ -33,27 +24,12 @@ from edgeflow.search.space import (
 )
 from edgeflow.targets.schema import Target
 
-if TYPE_CHECKING:
-    from edgeflow.devices.device import DeviceRun
-
 STAGE = "profile"
 HELD_OUT_SEED = 1
 _SEED = 0
-_INPUTS = 2
 _WITHIN = 0.02
-# Of an 8-bit row that is measured again in another network: weights and inputs move it that far.
-_SAME_KERNEL = 0.05
+_WITHIN_OF_TIMES = 0.1
 _MOST_DRAWN = 10  # random networks for each that is wanted: some do not fit the target
-
-PROTOCOL = (
-    "Networks that together hold every candidate of the space, untrained, with grids from random "
-    f"inputs; {_INPUTS} random inputs each. Instructions from a layer's entry to its return, the "
-    "functions that it calls included; but for depthwise layers of 2-bit weights they hardly "
-    "depend on values, so weights and inputs need no training. No layer runs row by row. "
-    "flash_bytes: the layer's constants and its own function; the kernels, which layers share, are "
-    "not counted. ram_bytes: the layer's inputs, its output and the scratch of its kernel. "
-    "additivity: the sum of the rows against whole networks with a random candidate in every cell."
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +38,7 @@ class ProfileRequest:
 
     name: str
     target: Target
+    meter: Meter
     spaces: tuple[Space, ...]
     held_out: int
     day: date
@@ -74,10 +51,10 @@ class _Measuring:
 
     request: ProfileRequest
     rows: dict[tuple[str, str], Row] = field(default_factory=dict)
-    device: DeviceRun | None = None
+    last: NetworkRun | None = None
 
     def profile(self, header: Header | None, additivity: Additivity | None) -> Profile:
-        found = self.header(additivity) if self.device is not None else header
+        found = self.header(additivity) if self.last is not None else header
         assert found is not None, "nothing was measured"
         return Profile(
             schema_version=SCHEMA_VERSION,
@@ -87,25 +64,26 @@ class _Measuring:
         )
 
     def header(self, additivity: Additivity | None) -> Header:
-        target, device = self.request.target, self.device
-        assert device is not None
+        target, meter, last = self.request.target, self.request.meter, self.last
+        assert last is not None
         return Header(
             target=target.name,
-            device=device.source,
-            runtime=runtime(target),
+            device=last.source,
+            power_mode=meter.power_mode,
+            runtime=meter.runtime,
             compiler=compiler(),
             flags=flags(target),
             date=self.request.day,
-            protocol=PROTOCOL,
-            kind=device.kind,
-            unit=Unit.INSTRUCTIONS,
+            protocol=meter.protocol,
+            kind=last.kind,
+            unit=meter.unit,
             command=self.request.command,
             additivity=additivity,
         )
 
     def measure(self, graph: Graph) -> NetworkRun:
-        run = run_layers(self.request.target, graph, _INPUTS, _SEED)
-        self.device = run.device
+        run = self.request.meter.measure(graph, INPUTS, _SEED)
+        self.last = run
         for row in rows(run.layers):
             if row.key in self.rows:
                 _require_alike(self.request, self.rows[row.key], row)
@@ -173,11 +151,11 @@ def additivity(
         space = request.spaces[drawn % len(request.spaces)]
         graph = _graph(space, random_choice(space, generator))
         try:
-            run = run_layers(request.target, graph, 1, HELD_OUT_SEED)
+            run = request.meter.measure(graph, 1, HELD_OUT_SEED)
         except DoesNotFitError:
             continue
-        measuring.device = run.device
-        whole = float(run.device.instructions[0])
+        measuring.last = run
+        whole = float(np.median(run.whole))
         told = sum(measuring.rows[key].median for key in keys(graph))
         errors.append(abs(told - whole) / whole)
         worst = f"the sum of rows is off by at most {max(errors):.2%}"
@@ -194,6 +172,7 @@ def additivity(
         p95_error=round(float(np.percentile(errors, 95)), 6),
         largest_error=round(max(errors), 6),
         share_within_2_percent=float(np.mean(np.array(errors) <= _WITHIN)),
+        share_within_10_percent=float(np.mean(np.array(errors) <= _WITHIN_OF_TIMES)),
     )
 
 
@@ -218,10 +197,11 @@ def _require_the_same(header: Header, request: ProfileRequest) -> None:
     target = request.target
     pairs = {
         "target": (header.target, target.name),
-        "runtime": (header.runtime, runtime(target)),
+        "runtime": (header.runtime, request.meter.runtime),
         "compiler": (header.compiler, compiler()),
         "flags": (header.flags, flags(target)),
-        "protocol": (header.protocol, PROTOCOL),
+        "protocol": (header.protocol, request.meter.protocol),
+        "device": (header.device, request.meter.device or header.device),
     }
     for name, (was, now) in pairs.items():
         if was != now:
@@ -237,11 +217,12 @@ def _require_alike(request: ProfileRequest, known: Row, again: Row) -> None:
 
     Kernels of narrower weights may depend on values; those of 8 bits are enough to tell.
     """
-    differs = abs(again.median - known.median) > _SAME_KERNEL * known.median
+    alike = request.meter.alike
+    differs = alike is not None and abs(again.median - known.median) > alike * known.median
     if known.precision.startswith("w8") and differs:
         raise ProfileFileError(
             f"the profile {request.target.name}/{request.name} was made with other kernels: "
-            f"{known.signature} took {known.median:,.0f} {Unit.INSTRUCTIONS} and takes "
+            f"{known.signature} took {known.median:,.0f} {request.meter.unit} and takes "
             f"{again.median:,.0f} now",
             hint="give the new one another --name, or remove the file to measure all rows anew",
         )

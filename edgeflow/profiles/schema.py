@@ -19,8 +19,8 @@ class _Value(BaseModel):
 class Additivity(_Value):
     """How far sums of rows are from whole networks that gave no row.
 
-    Errors are relative, of the absolute difference; `share_within_2_percent` is that of the
-    `networks`, which were drawn from a space of networks with `seed`.
+    Errors are relative, of the absolute difference; the shares within 2 and 10 percent are
+    those of the `networks`, which were drawn from a space of networks with `seed`.
     """
 
     networks: int = Field(ge=1)
@@ -29,12 +29,13 @@ class Additivity(_Value):
     p95_error: float = Field(ge=0)
     largest_error: float = Field(ge=0)
     share_within_2_percent: float = Field(ge=0, le=1)
+    share_within_10_percent: float | None = Field(default=None, ge=0, le=1)
 
 
 class Header(_Value):
     """Where, with what and how the rows were obtained; `unit` is the unit of the rows' cost."""
 
-    target: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+    target: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
     device: str = Field(min_length=1)
     clock_hz: int | None = Field(default=None, gt=0)
     power_mode: str | None = None

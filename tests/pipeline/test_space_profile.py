@@ -14,6 +14,7 @@ from edgeflow.nets.network import NetworkSpec
 from edgeflow.nets.spec_source import load_spec
 from edgeflow.nets.specs import Convolution, GlobalAveragePool, InvertedResidual, Logits
 from edgeflow.pipeline.network_cost import Deployment, count_graph
+from edgeflow.pipeline.profiling import firmware_meter
 from edgeflow.pipeline.search_costs import TargetProfile, candidate_costs
 from edgeflow.pipeline.searching import predicted
 from edgeflow.pipeline.space_profile import ProfileRequest, profile_spaces
@@ -52,7 +53,13 @@ def _space(count: int) -> Space:
 
 def _request(count: int, held_out: int) -> ProfileRequest:
     return ProfileRequest(
-        "search", TARGET, (_space(count),), held_out, date(2026, 1, 1), "edgeflow"
+        "search",
+        TARGET,
+        firmware_meter(TARGET),
+        (_space(count),),
+        held_out,
+        date(2026, 1, 1),
+        "edgeflow",
     )
 
 
@@ -125,9 +132,11 @@ def test_candidates_of_networks_that_do_not_fit_are_measured_one_by_one() -> Non
         region.model_copy(update={"size_bytes": 15 * 4096}) if region.kind == "flash" else region
         for region in TARGET.memory
     )
+    tight = TARGET.model_copy(update={"memory": regions})
     request = ProfileRequest(
         name="search",
-        target=TARGET.model_copy(update={"memory": regions}),
+        target=tight,
+        meter=firmware_meter(tight),
         spaces=(around.model_copy(update={"cells": cells}),),
         held_out=1,
         day=date(2026, 1, 1),
