@@ -43,12 +43,14 @@ def copy_bytes(graph: Graph, node: Node) -> int:
 class Products:
     """Weights [outputs, taps], biases with the zero point folded in, and how sums are scaled.
 
-    `scaling` is [4, outputs]: multipliers, shifts, bases below zero and from zero on.
+    `scaling` is [4, outputs]: multipliers, shifts, bases below zero and from zero on; all sums
+    are shifted to the left by `sum_shift` before.
     """
 
     rows: NDArray[np.int8]
     bias: NDArray[np.int64]
     scaling: NDArray[np.int64]
+    sum_shift: int
     input_zero_point: int
     range: OutputRange
 
@@ -66,6 +68,7 @@ def conv_2d(layer: LayerContext) -> RenderedLayer:
             rows=found.channels.rows,
             bias=found.channels.bias,
             scaling=found.constants,
+            sum_shift=found.sum_shift,
             input_zero_point=values.input_zero_point,
             range=values.range,
         ),
@@ -104,7 +107,7 @@ def products(layer: LayerContext, image: Image, of: Products) -> RenderedLayer:
         "blocks": blocks.count,
         "block_outputs": blocks.outputs,
         "weights": Expression(weights.name),
-        "to": output_fields(of.range, bias, scaling),
+        "to": output_fields(of.range, bias, scaling, of.sum_shift),
         "vnni": Expression(f"edgeflow_vnni_{vnni}x{blocks.vectors}"),
         "vnni_pixels": vnni,
         "avx2": Expression(f"edgeflow_avx2_{avx2}"),

@@ -12,10 +12,10 @@ from edgeflow.backends.firmware.one_multiply import DenseOutputs, dense_outputs
 from edgeflow.backends.firmware.rendering import LayerContext, RenderedLayer
 from edgeflow.backends.firmware.wide_c.image import Image
 from edgeflow.backends.firmware.x86_c.convolution import Products, products
+from edgeflow.backends.firmware.x86_c.rescaling import PLAIN_SUM_SHIFT
 from edgeflow.graph.ir import Graph, Node, OpKind
 from edgeflow.graph.requantize import fully_connected_requantization
 
-_SUM_SHIFT = 2
 _LARGEST_SUM = 2**29
 
 
@@ -29,7 +29,7 @@ class _Dense:
 
 def _dense(graph: Graph, node: Node) -> _Dense | None:
     """None where the layer's scaling has no form that the kernel knows."""
-    found = dense_outputs(graph, node, _SUM_SHIFT)
+    found = dense_outputs(graph, node, PLAIN_SUM_SHIFT)
     if found is None or np.any(np.maximum(-found.low, found.high) >= _LARGEST_SUM):
         return None
     inputs = found.rows.shape[1]
@@ -55,6 +55,7 @@ def fully_connected(layer: LayerContext) -> RenderedLayer:
             rows=outputs.rows,
             bias=outputs.folded_bias,
             scaling=_scaling(outputs),
+            sum_shift=PLAIN_SUM_SHIFT,
             input_zero_point=fully_connected_requantization(
                 layer.graph, layer.node
             ).input_zero_point,

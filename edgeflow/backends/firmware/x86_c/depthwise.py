@@ -67,10 +67,12 @@ def depthwise_conv_2d(layer: LayerContext) -> RenderedLayer:
             _in_order(found.constants),
         ),
     )
-    return RenderedLayer((_call(layer, image, constants),), constants)
+    return RenderedLayer((_call(layer, image, constants, found.sum_shift),), constants)
 
 
-def _call(layer: LayerContext, image: Image, constants: tuple[ConstantArray, ...]) -> KernelCall:
+def _call(
+    layer: LayerContext, image: Image, constants: tuple[ConstantArray, ...], sum_shift: int
+) -> KernelCall:
     assert isinstance(layer.node.attributes, Conv2D)
     channels = layer.output.shape[3]
     weights, offsets, bias, scaling = constants
@@ -88,7 +90,7 @@ def _call(layer: LayerContext, image: Image, constants: tuple[ConstantArray, ...
         "pairs": offsets.values.size // 2,
         "offsets": Expression(offsets.name),
         "weights": Expression(weights.name),
-        "to": output_fields(values.range, bias, scaling),
+        "to": output_fields(values.range, bias, scaling, sum_shift),
     }
     return KernelCall(
         function=_FUNCTION,

@@ -25,7 +25,7 @@ def output_constants(
 
 
 def output_fields(
-    bounds: OutputRange, bias: ConstantArray, scaling: ConstantArray
+    bounds: OutputRange, bias: ConstantArray, scaling: ConstantArray, sum_shift: int
 ) -> dict[str, Value]:
     """The struct for arrays of `output_constants`."""
     step = bias.values.size
@@ -37,6 +37,7 @@ def output_fields(
         "shift": Expression(f"{scaling.name} + {step}"),
         "below": Expression(f"{scaling.name} + {2 * step}"),
         "above": Expression(f"{scaling.name} + {3 * step}"),
+        "sum_shift": sum_shift,
         "minimum": bounds.minimum,
         "maximum": bounds.maximum,
         "is_plain": int(whole and np.array_equal(below, above)),

@@ -26,15 +26,16 @@ typedef struct {
 
 void edgeflow_x86_copy(const edgeflow_x86_margin *image, const int8_t *input, uint8_t *copy);
 
-/* Outputs are (((4 * sum * multiplier) >> 32) + base) >> shift, clamped; the base is `below` for sums
- * below zero and `above` for others, and makes up for both roundings of the operator. In a plain layer
- * there is one base, and the range is that of int8. */
+/* Outputs are (((sum * 2**sum_shift * multiplier) >> 32) + base) >> shift, clamped; the base is `below`
+ * for sums below zero and `above` for others, and makes up for both roundings of the operator. In a
+ * plain layer there is one base, and the range is that of int8. */
 typedef struct {
     const int32_t *bias;
     const int32_t *multiplier;
     const int32_t *shift;
     const int32_t *below;
     const int32_t *above;
+    int32_t sum_shift;
     int32_t minimum;
     int32_t maximum;
     int32_t is_plain;

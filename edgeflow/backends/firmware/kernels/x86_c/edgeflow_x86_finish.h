@@ -18,7 +18,7 @@ EDGEFLOW_AVX512 EDGEFLOW_INLINE __m512i edgeflow_vnni_plain(__m512i sums, int32_
                                                             const edgeflow_x86_outputs *to)
 {
     const __m512i multiplier = _mm512_loadu_si512(to->multiplier + channel);
-    const __m512i high = edgeflow_vnni_high(_mm512_slli_epi32(sums, 2), multiplier);
+    const __m512i high = edgeflow_vnni_high(_mm512_sllv_epi32(sums, _mm512_set1_epi32(to->sum_shift)), multiplier);
     return _mm512_srav_epi32(_mm512_add_epi32(high, _mm512_loadu_si512(to->above + channel)),
                              _mm512_loadu_si512(to->shift + channel));
 }
@@ -27,7 +27,7 @@ EDGEFLOW_AVX512 EDGEFLOW_INLINE __m512i edgeflow_vnni_scaled(__m512i sums, int32
                                                              const edgeflow_x86_outputs *to)
 {
     const __m512i multiplier = _mm512_loadu_si512(to->multiplier + channel);
-    const __m512i high = edgeflow_vnni_high(_mm512_slli_epi32(sums, 2), multiplier);
+    const __m512i high = edgeflow_vnni_high(_mm512_sllv_epi32(sums, _mm512_set1_epi32(to->sum_shift)), multiplier);
     const __m512i base = _mm512_mask_loadu_epi32(_mm512_loadu_si512(to->above + channel),
                                                  _mm512_movepi32_mask(sums), to->below + channel);
     const __m512i shift = _mm512_loadu_si512(to->shift + channel);
@@ -63,7 +63,7 @@ EDGEFLOW_INLINE __m256i edgeflow_avx2_scaled(__m256i sums, int32_t channel,
                                              const edgeflow_x86_outputs *to)
 {
     const __m256i multiplier = edgeflow_avx2_load(to->multiplier + channel);
-    const __m256i high = edgeflow_avx2_high(_mm256_slli_epi32(sums, 2), multiplier);
+    const __m256i high = edgeflow_avx2_high(_mm256_sllv_epi32(sums, _mm256_set1_epi32(to->sum_shift)), multiplier);
     const __m256i base = _mm256_blendv_epi8(edgeflow_avx2_load(to->above + channel),
                                             edgeflow_avx2_load(to->below + channel),
                                             _mm256_srai_epi32(sums, 31));
