@@ -123,13 +123,17 @@ def time_layers(
 ) -> tuple[NDArray[np.float64], tuple[tuple[LayerTime, ...], ...]]:
     """Seconds of the whole in every round, and of the layers in rounds between them.
 
-    As many rounds as the protocol has at the least. Errors as `Session.start`.
+    Rounds end when the whole is certain. Errors as `Session.start`.
     """
-    wholes, layers = [], []
+    layers = []
     with _Timed.started(runner, program, inputs, protocol, limits) as timed:
-        for _ in range(protocol.least_rounds):
-            wholes.append(float(np.median(timed.times("times"))) * _NS)
+        while len(timed.rounds) < protocol.most_rounds:
+            timed.rounds.append(timed.times("times"))
             layers.append(timed.layers())
+            enough = len(timed.rounds) >= protocol.least_rounds
+            if enough and _half_width(timed.rounds) <= protocol.precision:
+                break
+        wholes = [float(np.median(part)) * _NS for part in timed.rounds]
     return np.array(wholes), tuple(layers)
 
 

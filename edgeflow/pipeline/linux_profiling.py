@@ -18,7 +18,7 @@ from edgeflow.graph.ir import Graph
 from edgeflow.pipeline.profiling import LayerRun, Meter, NetworkRun, firmware_meter, layer_run
 from edgeflow.targets.schema import Target, TargetFamily
 
-_TIMED = Protocol(round_seconds=0.02, warm_up_seconds=0.01, least_rounds=5)
+_TIMED = Protocol(round_seconds=0.02, warm_up_seconds=0.01, most_rounds=15)
 _NETWORKS = (
     "Networks that together hold every candidate of the space, untrained, with grids from random "
     "inputs. "
@@ -29,9 +29,10 @@ _BYTES = (
     "against whole networks with a random candidate in every cell."
 )
 TIME_PROTOCOL = (
-    f"{_NETWORKS}{_TIMED.least_rounds} rounds, each a process of its own pinned to a processor: "
-    f"{_TIMED.warm_up_seconds:g} s of warm-up, {_TIMED.round_seconds:g} s of inferences whole, and "
-    "the same layer by layer, the clock's own time taken off; the median of each round. " + _BYTES
+    f"{_NETWORKS}Rounds, each of two processes pinned to a processor: {_TIMED.warm_up_seconds:g} s "
+    f"of warm-up and {_TIMED.round_seconds:g} s of inferences whole, then the same layer by layer, "
+    f"the clock's own time taken off; {_TIMED.least_rounds} to {_TIMED.most_rounds} rounds, until "
+    "the whole is known within 2 %. n medians of a round. " + _BYTES
 )
 COUNT_PROTOCOL = f"{_NETWORKS}Instructions of each layer between marks of the runner. {_BYTES}"
 
