@@ -38,7 +38,7 @@ $(VENV)/.installed: $(VENV)/.python pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(PIP_INSTALL) -e ".[test,tvm,tf]"
+	$(PIP_INSTALL) -e ".[test,tvm,tf,gpu]"
 	touch $@
 
 clean:

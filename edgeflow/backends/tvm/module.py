@@ -56,7 +56,7 @@ def libraries(graph: Graph, target: Target) -> tuple[Library, ...]:
 
 def lowered(graph: Graph, vectors: Vectors) -> tuple[Any, tuple[np.ndarray[Any, Any], ...]]:
     """The scheduled module with its one function, and the constants that it takes."""
-    te, tvm = _tvm()
+    te, tvm = tvm_modules()
     network = Network(graph, vectors)
     (source,), (result,) = graph.inputs, graph.outputs
     given = te.placeholder(inner_shape(graph.tensors[source].shape), FLOAT, name="given")
@@ -70,7 +70,8 @@ def lowered(graph: Graph, vectors: Vectors) -> tuple[Any, tuple[np.ndarray[Any, 
     return tvm.IRModule({FUNCTION: named}), tuple(array for _, array in network.constants)
 
 
-def _tvm() -> tuple[Any, Any]:
+def tvm_modules() -> tuple[Any, Any]:
+    """`tvm.te` and `tvm`. Raises MissingToolError where it is not installed."""
     try:
         import tvm
         from tvm import te
@@ -92,7 +93,7 @@ def _library(
 
 def _linked(module: Any, target: Target, vectors: Vectors) -> bytes:
     """Machine code for the target's system, as a shared library without a C library of its own."""
-    _, tvm = _tvm()
+    _, tvm = tvm_modules()
     triple = target.toolchain.triple
     system, _, _ = triple.rpartition("-")
     described = {

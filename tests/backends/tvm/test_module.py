@@ -193,12 +193,17 @@ def test_every_operator_answers_as_onnx_runtime_in_float(name: str, vectors: Vec
     _compare(builder.build([last.name]), vectors)
 
 
-def test_a_grouped_convolution_is_refused() -> None:
+def grouped_network() -> Graph:
+    """One convolution of two groups."""
     builder = GraphBuilder()
     x = builder.input((1, 7, 10, 6), GRID)
     last = _conv(CONV, (8, 3, 3, 3), Window(), Activation.NONE)(builder, x)
+    return builder.build([last.name])
+
+
+def test_a_grouped_convolution_is_refused() -> None:
     with pytest.raises(UnsupportedOperatorError, match="grouped"):
-        lowered(builder.build([last.name]), AVX2)
+        lowered(grouped_network(), AVX2)
 
 
 @pytest.mark.parametrize(("size", "most", "found"), [(32, 6, 4), (5, 6, 5), (12, 6, 6), (7, 6, 1)])
