@@ -7,8 +7,8 @@ from enum import StrEnum
 
 
 class Engine(StrEnum):
-    """edgeflow's own generated code, a user's checkout of TensorFlow Lite Micro for firmware, or
-    what a Linux system has beside ours.
+    """edgeflow's own generated code, a user's checkout of TensorFlow Lite Micro for firmware, what
+    a Linux system has beside ours, or kernels for its GPU.
     """
 
     EDGEFLOW = "edgeflow"
@@ -16,6 +16,7 @@ class Engine(StrEnum):
     LITERT = "litert"
     ONNXRUNTIME = "onnxruntime"
     TVM = "tvm"
+    CUDA = "cuda"
 
 
 SYSTEM_ENGINES = (Engine.LITERT, Engine.ONNXRUNTIME, Engine.TVM)

@@ -23,6 +23,7 @@ FIRMWARE_LAYERS = "firmware/layers.json"
 NATIVE = "native"
 RUNTIME = "runtime"
 TENSORRT = "tensorrt"
+GPU = "gpu"
 NATIVE_LAYERS = "native/layers.json"
 
 
@@ -55,8 +56,9 @@ def native_artifact(
     graph: Graph,
     target: Target,
     weight_bytes: int,
+    gpu_files: Mapping[str, bytes],
 ) -> Artifact:
-    """A library and a runner with the C that they were built from; a project for TensorRT."""
+    """A library and a runner with the C that they were built from; what there is for a GPU."""
     from edgeflow.backends.native.toolchain import LIBRARY, RUNNER
     from edgeflow.backends.tensorrt.project import project_files
 
@@ -69,8 +71,11 @@ def native_artifact(
     }
     tensorrt = project_files(graph, target)
     files |= {f"{TENSORRT}/{name}": content for name, content in tensorrt.items()}
+    files |= {f"{GPU}/{name}": content for name, content in gpu_files.items()}
     words = {
-        "gpu": target.gpu if tensorrt else None,
+        "gpu": target.gpu,
+        "has_tensorrt": bool(tensorrt),
+        "has_kernels": bool(gpu_files),
         "library": LIBRARY,
         "runner": RUNNER,
         "glibc": ".".join(map(str, program.glibc)) if program.glibc else "",
@@ -80,12 +85,15 @@ def native_artifact(
     return Artifact(files, "README-linux.md.j2", program.input_bytes, program.output_bytes, words)
 
 
-def runtime_artifact(program: RuntimeProgram, version: str) -> Artifact:
-    """A model for an engine of the system, and the script that runs it there."""
+def runtime_artifact(
+    program: RuntimeProgram, version: str, gpu_files: Mapping[str, bytes]
+) -> Artifact:
+    """A model for an engine of the system, the script that runs it there, kernels for a GPU."""
     from edgeflow.backends.runtimes.forms import SCRIPT
 
     contents = {SCRIPT: program.runner, **program.companions}
     files = {f"{RUNTIME}/{name}": content for name, content in contents.items()}
+    files |= {f"{GPU}/{name}": content for name, content in gpu_files.items()}
     words = {"engine": program.engine.value, "version": version, "script": SCRIPT}
     sizes = program.input_bytes, program.output_bytes
     return Artifact(files, "README-runtime.md.j2", *sizes, words)

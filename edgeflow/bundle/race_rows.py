@@ -17,6 +17,8 @@ class RaceOutcome(StrEnum):
     SLOWER = "slower"
     WRONG = "wrong"
     NOT_RUN = "not run"
+    COMPILED = "compiled, not run"
+    BESIDE = "in the bundle beside it"
 
 
 class RaceRow(BaseModel):

@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeflow.backends.gpu.program import GpuProgram
 from edgeflow.backends.native.program import NativeProgram
 from edgeflow.backends.runtimes.program import RuntimeProgram
 from edgeflow.devices import board, processor, qemu_program
@@ -33,7 +34,7 @@ HOSTS: Mapping[str, InstructionSet] = {
 }
 
 
-LinuxProgram = NativeProgram | RuntimeProgram
+LinuxProgram = NativeProgram | RuntimeProgram | GpuProgram
 OpenSession = Callable[[bytes], AbstractContextManager[Session]]
 
 
@@ -69,7 +70,7 @@ class LinuxRunner:
     @contextmanager
     def open(self, program: LinuxProgram) -> Iterator[Session]:
         """A folder with the program in it. Raises MissingToolError where it cannot run there."""
-        start = self.session if isinstance(program, NativeProgram) else self.scripts
+        start = self.scripts if isinstance(program, RuntimeProgram) else self.session
         if start is None:
             raise MissingToolError(
                 f"{self.source} runs no Python, which the scripts of system engines need.",

@@ -16,7 +16,7 @@ def require_told(config: Config, target: Target) -> None:
     if device is not None:
         parse_address(device)
     if target.family is TargetFamily.MICROCONTROLLER:
-        if config.build.engine in SYSTEM_ENGINES:
+        if config.build.engine in (*SYSTEM_ENGINES, Engine.CUDA):
             raise ConfigError(
                 f"engine = '{config.build.engine}' is for Linux, {target.name} is a "
                 "microcontroller",
@@ -49,6 +49,12 @@ def require_told(config: Config, target: Target) -> None:
         raise ConfigError(
             f"[{section}] is for microcontrollers, {target.name} is none",
             hint="choose a microcontroller as target, or build without it",
+        )
+    if config.build.engine is Engine.CUDA:
+        raise ConfigError(
+            "engine = 'cuda': kernels for a GPU lie in the bundle beside the artifact, and do not "
+            "take its place",
+            hint="leave the engine out",
         )
     if config.build.engine is Engine.TFLM:
         raise ConfigError(

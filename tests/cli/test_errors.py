@@ -62,7 +62,11 @@ CASES = [
     ("build --config {}/broken.toml", USAGE, "no valid TOML"),
     ("build --config {}/absent.toml", USAGE, "absent.toml"),
     ("build --engine tflm", USAGE, "tflm_path and cmsis_nn_path"),
-    ("build --engine tflite", USAGE, "'edgeflow', 'tflm', 'litert', 'onnxruntime' or 'tvm'"),
+    (
+        "build --engine tflite",
+        USAGE,
+        "'edgeflow', 'tflm', 'litert', 'onnxruntime', 'tvm' or 'cuda'",
+    ),
     ("build --tflm-path {}/empty", USAGE, "only for engine = 'tflm'"),
     (
         "build --engine tflm --tflm-path {}/empty --cmsis-nn-path {}/empty",

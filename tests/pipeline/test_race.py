@@ -21,6 +21,7 @@ from edgeflow.gate.agreement import agreement
 from edgeflow.pipeline.build import BuildResult, build
 from edgeflow.pipeline.config import from_values
 from edgeflow.pipeline.plan import make_plan
+from tests.backends.tvm.presence import needs_tvm
 from tests.conftest import SHORT_BUILD
 from tests.devices.aarch64 import needs_x86_64
 
@@ -148,3 +149,30 @@ def test_an_engine_that_cannot_run_there_is_refused_before_anything(target: str,
     config = from_values({"build": {"target": target, "engine": "litert"}}, "tests")
     with pytest.raises(ConfigError, match=told):
         make_plan(config)
+
+
+@needs_tvm[1]
+def test_a_target_with_a_gpu_gets_kernels_for_it_beside_the_artifact(
+    raced: BuildResult, tmp_path: Path
+) -> None:
+    """No GPU is at hand in this test, or one is: the row says which."""
+    pytest.importorskip("nvidia.cuda_nvrtc")
+    shutil.copytree(raced.run_dir, tmp_path / "run")
+    result = build(
+        from_values({**SHORT_BUILD, "build": {"target": "cuda"}}, "tests"), tmp_path / "run"
+    )
+    *_, row = _figures(result)["race"]
+    assert (row["engine"], row["precision"]) == ("cuda", "float16")
+    if row["outcome"] == "compiled, not run":
+        assert row["seconds"] is None
+        assert "kernels for sm_60 in PTX 7.0" in row["detail"]
+        assert "libcuda.so.1" in row["detail"] or "device" in row["detail"]
+    else:
+        assert row["outcome"] == "in the bundle beside it"
+        assert row["seconds"] > 0
+    assert result.bundle is not None
+    _, files = read_bundle(result.bundle)
+    assert {"gpu/edgeflow_kernels.ptx", "gpu/edgeflow_gpu.c", "native/edgeflow_runner"} <= set(
+        files
+    )
+    assert "gpu/edgeflow_gpu_runner answers" in (result.bundle / "README.md").read_text("utf-8")

@@ -28,6 +28,7 @@ SHIPPED = (
     "cortex-m55",
     "cortex-m7",
     "cortex-m85",
+    "cuda",
     "esp32c3",
     "jetson-nano",
     "jetson-orin-nano",

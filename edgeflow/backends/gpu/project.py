@@ -11,6 +11,7 @@ from pathlib import Path
 from edgeflow.backends.firmware.compiler import CompilerError, run_compiler
 from edgeflow.backends.gpu.kernels import ALIASES, THREADS, Kernel, kernels
 from edgeflow.backends.gpu.nvrtc import to_ptx
+from edgeflow.backends.gpu.program import GpuProgram
 from edgeflow.errors import ToolFailedError
 from edgeflow.graph.ir import Graph, Quantization
 from edgeflow.targets.schema import Target
@@ -45,6 +46,17 @@ def project_files(graph: Graph, target: Target) -> dict[str, bytes]:
         WEIGHTS: weights(found),
         RUNNER: _runner({**host, _NETWORK: text}, target),
     }
+
+
+def gpu_program(files: Mapping[str, bytes], graph: Graph) -> GpuProgram:
+    """The program in the files of a project."""
+    (given,), (got,) = graph.inputs, graph.outputs
+    return GpuProgram(
+        runner=files[RUNNER],
+        companions={name: files[name] for name in (PTX, WEIGHTS)},
+        input_bytes=math.prod(graph.tensors[given].shape),
+        output_bytes=math.prod(graph.tensors[got].shape),
+    )
 
 
 def source_text(found: Sequence[Kernel]) -> str:

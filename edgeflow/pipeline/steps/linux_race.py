@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeflow.backends.engine import SYSTEM_ENGINES, Engine
+from edgeflow.backends.gpu.program import GpuProgram
 from edgeflow.backends.native.program import NativeProgram
 from edgeflow.backends.runtimes.program import Precision, RuntimeProgram
 from edgeflow.bundle.race_rows import RaceOutcome, RaceRow
@@ -18,7 +19,7 @@ from edgeflow.data.score import Score
 from edgeflow.devices.device import DeviceRun, RunLimits
 from edgeflow.devices.linux_runner import LinuxProgram, LinuxRunner
 from edgeflow.devices.timing import Timing
-from edgeflow.errors import EdgeflowError, MissingToolError
+from edgeflow.errors import DeviceError, EdgeflowError, MissingToolError
 from edgeflow.figures import FigureKind
 from edgeflow.gate.agreement import Agreement, agreement, objection
 from edgeflow.gate.scoring import Scoring, score_answers
@@ -41,6 +42,7 @@ from edgeflow.targets.schema import Target
 
 RACE = "race.json"
 CHOSEN = "chosen"
+GPU = "gpu"
 _LIMITS = RunLimits()
 _NO_BOARD = "no board at hand, and its emulator has no such engine"
 
@@ -87,6 +89,7 @@ def run(context: StageContext) -> None:
     rows = [_row(each, timings.get(each), chosen) for each in entrants]
     if not timings:
         rows = [_estimated(row, graph, plan.target) for row in rows]
+    rows += _gpu_rows(context, graph, runner)
     document = {"chosen": entrants.index(chosen), "rows": [r.model_dump(mode="json") for r in rows]}
     write_document(context.output / RACE, document)
     if isinstance(chosen.program, RuntimeProgram):
@@ -134,6 +137,14 @@ def read_chosen_row(folder: Path) -> RaceRow:
     """The row of the artifact."""
     chosen: int = read_document(folder / RACE)["chosen"]
     return read_race(folder)[chosen]
+
+
+def read_gpu_files(folder: Path) -> dict[str, bytes]:
+    """What was compiled for the target's GPU, by name; nothing where it has none."""
+    folder = folder / GPU
+    if not folder.is_dir():
+        return {}
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
 def read_chosen(folder: Path) -> RuntimeProgram | None:
@@ -248,16 +259,7 @@ def _row(each: _Entrant, timing: Timing | None, chosen: _Entrant) -> RaceRow:
         outcome, detail = RaceOutcome.WRONG, f"{each.refused}; {told}"
     else:
         outcome, detail = RaceOutcome.NOT_RUN, each.refused
-    times: dict[str, Any] = {}
-    if timing is not None:
-        times = {
-            "seconds": timing.median_seconds,
-            "p95_seconds": timing.p95_seconds,
-            "half_width": timing.half_width,
-            "rounds": timing.rounds,
-            "inferences": timing.inferences,
-            "source": timing.source,
-        }
+    times = {} if timing is None else _times(timing)
     return RaceRow(
         engine=each.engine,
         precision=each.precision.value,
@@ -278,3 +280,67 @@ def _estimated(row: RaceRow, graph: Graph, target: Target) -> RaceRow:
     seconds = least_seconds(graph, target, floats=row.precision != Precision.INT8)
     told = {"seconds": seconds, "kind": FigureKind.ESTIMATED, "source": SOURCE}
     return row if seconds is None else row.model_copy(update=told)
+
+
+def _gpu_rows(context: StageContext, graph: Graph, runner: LinuxRunner) -> list[RaceRow]:
+    """Compile for the target's GPU, run it where one is at hand, and say what came of it.
+
+    The kernels lie in the bundle beside the artifact and do not take its place.
+    """
+    from edgeflow.backends.gpu.project import gpu_program, project_files
+
+    target = context.plan.target
+    if target.gpu is None or context.plan.config.build.engine is not None:
+        return []
+    precision = Precision.FLOAT16 if target.gpu.fp16 else Precision.FLOAT32
+    told: dict[str, Any] = {"engine": Engine.CUDA, "precision": precision.value}
+    try:
+        files = project_files(graph, target)
+    except EdgeflowError as error:
+        return [RaceRow(**told, outcome=RaceOutcome.NOT_RUN, detail=error.message)]
+    (context.output / GPU).mkdir()
+    for name, content in files.items():
+        (context.output / GPU / name).write_bytes(content)
+    told["size_bytes"] = sum(map(len, files.values()))
+    kernels = f"kernels for {target.gpu.architecture} in PTX {target.gpu.ptx_version}"
+    if not runner.tells_time:
+        detail = f"{kernels}; {_NO_BOARD}"
+        return [RaceRow(**told, outcome=RaceOutcome.COMPILED, detail=detail)]
+    context.progress(ProgressEvent("race", f"cuda {precision}, all test images"))
+    try:
+        return [_gpu_row(context, gpu_program(files, graph), runner, told)]
+    except DeviceError as error:
+        detail = f"{kernels}; {error.message}"
+        return [RaceRow(**told, outcome=RaceOutcome.COMPILED, detail=detail)]
+
+
+def _gpu_row(
+    context: StageContext, program: GpuProgram, runner: LinuxRunner, told: dict[str, Any]
+) -> RaceRow:
+    """Answers and times of the GPU. Raises DeviceFaultError where there is none."""
+    from edgeflow.devices.timing import time_program
+
+    answers = read_arrays(context.inputs["run"] / ANSWERS)
+    scoring, labels = read_scoring(context, answers["inputs"]), answers.get("labels")
+    outputs = runner.run(program, answers["inputs"], _LIMITS).outputs
+    compared = agreement(answers["expected"], outputs)
+    scores = score_answers(outputs, labels, scoring)
+    refused = objection(compared, score_answers(answers["expected"], labels, scoring), scores)
+    score = _main_score(scores)
+    counted = {"score": None if score is None else score.value, **told}
+    if refused:
+        detail = f"{refused}; {compared.told}"
+        return RaceRow(**counted, outcome=RaceOutcome.WRONG, detail=detail)
+    times = _times(time_program(runner, program, answers["inputs"]))
+    return RaceRow(**counted, **times, outcome=RaceOutcome.BESIDE, detail=compared.told)
+
+
+def _times(timing: Timing) -> dict[str, Any]:
+    return {
+        "seconds": timing.median_seconds,
+        "p95_seconds": timing.p95_seconds,
+        "half_width": timing.half_width,
+        "rounds": timing.rounds,
+        "inferences": timing.inferences,
+        "source": timing.source,
+    }

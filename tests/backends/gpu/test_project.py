@@ -18,9 +18,16 @@ import pytest
 
 from edgeflow.backends.firmware.compiler import run_compiler
 from edgeflow.backends.gpu import nvrtc
-from edgeflow.backends.gpu.project import RUNNER, project_files
+from edgeflow.backends.gpu.project import RUNNER, gpu_program, project_files
 from edgeflow.backends.native.elf import read_elf
-from edgeflow.errors import DoesNotFitError, ToolFailedError, UnsupportedOperatorError
+from edgeflow.devices.device import RunLimits
+from edgeflow.devices.linux_runner import runner_for
+from edgeflow.errors import (
+    DeviceFaultError,
+    DoesNotFitError,
+    ToolFailedError,
+    UnsupportedOperatorError,
+)
 from edgeflow.exchange import onnx_plain, tflite
 from edgeflow.graph.canonical import canonicalize
 from edgeflow.graph.ir import Graph
@@ -162,6 +169,22 @@ def test_times_are_written_and_a_machine_without_gpu_is_told(tmp_path: Path) -> 
     assert absent.returncode == 3
     assert b"libcuda.so.1" in absent.stderr
     assert _run(tmp_path, "what").returncode == 2
+
+
+def test_the_machine_at_hand_runs_it_like_any_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = canonicalize(ordinary_network(0))
+    files = project_files(graph, load("cuda"))
+    _place(files, tmp_path)
+    program, runner = gpu_program(files, graph), runner_for(load("cuda"))
+    rows = np.zeros((3, program.input_bytes), np.int8)
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path / "driver"))
+    outputs = runner.run(program, rows, RunLimits()).outputs
+    assert np.abs(outputs.astype(int) - _reference(graph, rows)).max() <= 4
+    monkeypatch.setenv("TEST_NO_GPU", "1")
+    with pytest.raises(DeviceFaultError, match="no CUDA-capable device"):
+        runner.run(program, rows, RunLimits())
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
