@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from edgeflow.graph.canonical import canonicalize
 from edgeflow.graph.checker import check
 from edgeflow.graph.ir import Conv2D, DType, Graph, Node, OpKind, Quantization, Tensor, Window
 
@@ -41,3 +44,28 @@ def convolution(
     graph = Graph("conv", tensors, (node,), ("x",), ("y",))
     check(graph)
     return graph
+
+
+def with_large_scales(graph: Graph, seed: int) -> Graph:
+    """Weights of two bits whose scales are up to 16 times the output's over the input's."""
+    rng = np.random.default_rng(seed)
+    (node,) = graph.nodes
+    x, weights, bias, output = (graph.tensors[n] for n in (*node.inputs, *node.outputs))
+    channels, axis = output.shape[-1], 0 if node.kind is OpKind.CONV_2D else 3
+    one = output.quantization.scales[0] / x.quantization.scales[0]
+    scales = np.float32(one * 2.0 ** rng.uniform(-6, 4, channels))
+    narrow = Quantization(tuple(map(float, scales)), (0,) * channels, axis)
+    products = np.float32(scales * np.float32(x.quantization.scales[0]))
+    of_bias = Quantization(tuple(map(float, products)), (0,) * channels, 0)
+    changed = {
+        weights.name: replace(
+            weights,
+            data=rng.integers(-1, 2, weights.shape, dtype=np.int8),
+            bits=2,
+            quantization=narrow,
+        ),
+        bias.name: replace(
+            bias, data=rng.integers(-40, 40, bias.shape, dtype=np.int32), quantization=of_bias
+        ),
+    }
+    return canonicalize(replace(graph, tensors={**graph.tensors, **changed}))

@@ -28,7 +28,7 @@ from edgeflow.targets.schema import KernelSet
 from tests.backends.host_model import merged_files
 from tests.backends.many_models import Case, checking_main
 from tests.backends.ordinary_networks import ordinary_network
-from tests.backends.single_layers import convolution
+from tests.backends.single_layers import convolution, with_large_scales
 from tests.devices.aarch64 import needs_qemu_user
 from tests.graph.strategies import Dialect, graph_and_input, graphs, single_operator
 from tests.shared_data import shared_file
@@ -106,6 +106,24 @@ def test_ordinary_networks_equal_the_interpreter(board, tmp_path):
         for seed in range(40)
     ]
     _check_all([_with_input(graph, i) for i, graph in enumerate(networks)], tmp_path, board)
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_narrow_weights_with_large_scales_take_the_fast_kernels_and_are_equal(board, tmp_path):
+    cases = []
+    for seed in range(12):
+        kind, fast = (
+            (OpKind.CONV_2D, fast_convolution)
+            if seed % 2
+            else (OpKind.DEPTHWISE_CONV_2D, fast_depthwise)
+        )
+        channels = (8, 16, 20, 33, 64, 7)[seed // 2]
+        graph = with_large_scales(
+            convolution(kind, (6, 9, channels), (3, 3), 1 + seed % 3 // 2, channels), seed
+        )
+        assert fast(graph, graph.nodes[0]) is not None
+        cases.append(_with_input(graph, seed))
+    _check_all(cases, tmp_path, board)
 
 
 @pytest.mark.parametrize("board", BOARDS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +15,12 @@ from edgeflow.exchange import tflite
 from edgeflow.graph.canonical import canonicalize
 from edgeflow.graph.constant_channels import without_constant_channels
 from edgeflow.graph.fixed_point import multiply_by_quantized_multiplier
-from edgeflow.graph.ir import Graph, OpKind, Quantization
+from edgeflow.graph.ir import Graph, OpKind
 from edgeflow.targets.schema import KernelSet
 from tests.backends.host_model import assert_layers_match, compile_models
 from tests.backends.kernel_sets import FEATURES, needs_avx2
 from tests.backends.ordinary_networks import ordinary_network
-from tests.backends.single_layers import convolution
+from tests.backends.single_layers import convolution, with_large_scales
 from tests.graph.strategies import Dialect, graph_and_input, graphs, single_operator
 from tests.shared_data import shared_file
 
@@ -142,37 +141,12 @@ def test_depthwise_layers_of_every_width_take_the_fast_kernel_and_are_equal(path
     _check_all(cases, tmp_path, path)
 
 
-def _with_large_scales(graph: Graph, seed: int) -> Graph:
-    """Weights of two bits whose scales are up to 16 times the output's over the input's."""
-    rng = np.random.default_rng(seed)
-    (node,) = graph.nodes
-    x, weights, bias, output = (graph.tensors[n] for n in (*node.inputs, *node.outputs))
-    channels, axis = output.shape[-1], 0 if node.kind is OpKind.CONV_2D else 3
-    one = output.quantization.scales[0] / x.quantization.scales[0]
-    scales = np.float32(one * 2.0 ** rng.uniform(-6, 4, channels))
-    narrow = Quantization(tuple(map(float, scales)), (0,) * channels, axis)
-    products = np.float32(scales * np.float32(x.quantization.scales[0]))
-    of_bias = Quantization(tuple(map(float, products)), (0,) * channels, 0)
-    changed = {
-        weights.name: replace(
-            weights,
-            data=rng.integers(-1, 2, weights.shape, dtype=np.int8),
-            bits=2,
-            quantization=narrow,
-        ),
-        bias.name: replace(
-            bias, data=rng.integers(-40, 40, bias.shape, dtype=np.int32), quantization=of_bias
-        ),
-    }
-    return canonicalize(replace(graph, tensors={**graph.tensors, **changed}))
-
-
 @pytest.mark.parametrize("path", PATHS)
 def test_narrow_weights_with_large_scales_take_the_fast_kernels_and_are_equal(path, tmp_path):
     """Sums of narrow weights are small, and their scales are often above 1/2."""
     cases = []
     for seed, shape in enumerate((*CONVOLUTIONS[:12], *DEPTHWISE[:12])):
-        graph = _with_large_scales(convolution(*shape), seed)
+        graph = with_large_scales(convolution(*shape), seed)
         fast = fast_convolution if shape[0] is OpKind.CONV_2D else fast_depthwise
         found = fast(graph, graph.nodes[0])
         assert found is not None

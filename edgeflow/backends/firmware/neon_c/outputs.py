@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,14 +15,31 @@ from edgeflow.graph.requantize import conv_requantization
 
 _LARGEST_SUM = 2**30
 _LARGEST_SHIFT = 30
+_LARGEST_WEIGHT = 127
 
 
 def fast_channels(graph: Graph, node: Node) -> Channels | None:
-    """The channels of a convolution; None with left shifts, large sums or weights of -128."""
+    """The channels of a convolution; None with large sums or weights of -128.
+
+    The kernels shift to the right alone. A shift to the left goes into the channel's weights and
+    bias instead: they are narrow where scales are that large, and their sums are exact.
+    """
     found = settled_channels(graph, node)
-    reach = np.maximum(np.abs(found.low), np.abs(found.high))
-    fits = np.all((found.shifts >= 0) & (found.shifts <= _LARGEST_SHIFT) & (reach < _LARGEST_SUM))
-    return found if fits and not np.any(found.rows == -128) else None
+    left = np.minimum(np.maximum(-found.shifts, 0), _LARGEST_SHIFT)
+    rows = found.rows.astype(np.int64) << left[:, None]
+    if np.any(np.abs(rows) > _LARGEST_WEIGHT):
+        return None
+    shifted = replace(
+        found,
+        rows=rows.astype(np.int8),
+        bias=found.bias << left,
+        low=found.low << left,
+        high=found.high << left,
+        shifts=found.shifts + left,
+    )
+    reach = np.maximum(np.abs(shifted.low), np.abs(shifted.high))
+    fits = np.all((shifted.shifts <= _LARGEST_SHIFT) & (reach < _LARGEST_SUM))
+    return shifted if fits else None
 
 
 def output_constants(
