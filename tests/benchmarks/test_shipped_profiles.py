@@ -71,3 +71,14 @@ def test_the_shipped_rows_of_a_search_are_those_of_a_run_now(target: str) -> Non
             f"{row.signature}: write it again with `{shipped.header.command}`"
         )
         assert (row.flash_bytes, row.ram_bytes) == (found.flash_bytes, found.ram_bytes)
+
+
+def test_the_shipped_example_of_a_host_adds_up_within_10_percent() -> None:
+    """Nine in ten of a hundred networks that gave no row."""
+    header = registry.load("linux-x86_64/example").header
+    assert header.unit is Unit.SECONDS
+    assert header.kind is FigureKind.MEASURED
+    assert header.additivity is not None
+    assert header.additivity.networks == 100
+    assert header.additivity.share_within_10_percent is not None
+    assert header.additivity.share_within_10_percent >= 0.9
