@@ -54,6 +54,7 @@ def examine() -> tuple[Finding, ...]:
         _checked("emulator (unicorn)", _emulate, "pip install unicorn"),
         _checked("compiler cache", _write_cache, "set XDG_CACHE_HOME to a writable directory"),
         _checked("temporary files", _write_temporary, "set TMPDIR to a writable directory"),
+        *_optional_packages(),
         *_optional_tools(),
     )
 
@@ -166,6 +167,28 @@ def _write_into(folder: Path) -> str:
     return f"{folder} ({free / 2**30:.1f} GiB free)"
 
 
+# Distributions of extras, and what they are for.
+_OPTIONAL = (
+    ("ai-edge-litert", "races against generated code on Linux"),
+    ("onnxruntime", "races against generated code on Linux"),
+    ("apache-tvm", "races on Linux, and makes kernels for GPUs (edgeflow[tvm])"),
+    ("nvidia-cuda-nvrtc-cu12", "compiles kernels for GPUs (edgeflow[gpu])"),
+    ("nvidia-cuda-nvcc-cu12", "checks kernels for GPUs (edgeflow[gpu])"),
+)
+
+
+def _optional_packages() -> Iterable[Finding]:
+    pins = _pins()
+    for name, purpose in _OPTIONAL:
+        try:
+            yield Finding(name, State.OK, metadata.version(name))
+        except metadata.PackageNotFoundError:
+            pinned = pins.get(_normal(name))
+            wanted = f"{name}=={pinned}" if pinned else name
+            detail = f"optional: {purpose}"
+            yield Finding(name, State.ABSENT, detail, f"pip install {wanted}")
+
+
 def _optional_tools() -> Iterable[Finding]:
     from edgeflow.backends.tflm.compiler import CPP, INSTALL_HINT
     from edgeflow.devices.qemu_program import EMULATORS, USER_EMULATORS, install_hint
@@ -189,7 +212,7 @@ def _gpu() -> Finding:
     name = "NVIDIA GPU"
     program = shutil.which("nvidia-smi")
     if program is None:
-        return Finding(name, State.ABSENT, "optional: not used by this version", "")
+        return Finding(name, State.ABSENT, "optional: runs the kernels of the target cuda", "")
     command = [program, "--query-gpu=name", "--format=csv,noheader"]
     try:
         told = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)

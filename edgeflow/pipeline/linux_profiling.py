@@ -12,6 +12,7 @@ from edgeflow.backends.native.program import NativeProgram
 from edgeflow.devices.device import RunLimits
 from edgeflow.devices.linux_runner import LinuxRunner, runner_for
 from edgeflow.devices.timing import Protocol, time_layers
+from edgeflow.errors import ConfigError
 from edgeflow.figures import Unit
 from edgeflow.graph.cost import weight_bytes
 from edgeflow.graph.ir import Graph
@@ -40,9 +41,14 @@ COUNT_PROTOCOL = f"{_NETWORKS}Instructions of each layer between marks of the ru
 def meter_for(target: Target, device: str | None) -> Meter:
     """The meter of a target; on Linux of the machine or the board `device`.
 
-    Errors as `linux_runner.runner_for`.
+    Raises ConfigError for a board that a microcontroller would be; else as `runner_for`.
     """
     if target.family is TargetFamily.MICROCONTROLLER:
+        if device is not None:
+            raise ConfigError(
+                f"{device}: {target.name} is a microcontroller and has no ssh",
+                hint="leave the device out, or choose a Linux target",
+            )
         return firmware_meter(target)
     runner = runner_for(target, device)
     runtime = f"edgeflow {__version__} program, kernel set {target.firmware.kernel_set}"

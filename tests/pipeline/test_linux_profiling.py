@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from edgeflow.errors import ProfileFileError
+from edgeflow.errors import ConfigError, ProfileFileError
 from edgeflow.figures import FigureKind, Unit
 from edgeflow.lower.untrained import untrained_graph
 from edgeflow.nets.registry import specify
@@ -80,3 +80,8 @@ def test_rows_of_another_machine_are_refused(measured: Profile) -> None:
     meter = meter_for(load("linux-x86_64"), None)
     with pytest.raises(ProfileFileError, match="made with another device"):
         profile_spaces(_request("linux-x86_64", meter), known, lambda profile: None, silent)
+
+
+def test_a_microcontroller_is_on_no_board_with_ssh() -> None:
+    with pytest.raises(ConfigError, match="has no ssh"):
+        meter_for(load("cortex-m4"), "ssh://board")
