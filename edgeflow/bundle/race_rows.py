@@ -26,7 +26,8 @@ class RaceRow(BaseModel):
 
     `detail` is how its answers compare with the interpreter's, or why it did not run. `score` is
     the task's, None without labels. `size_bytes` is what the board must hold of the model, without
-    the engine that its system brings; `memory_bytes` the peak of the process.
+    the engine that its system brings; `memory_bytes` the peak of the process. Where `is_bound`,
+    `seconds` are those below which the engine cannot be.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,6 +47,7 @@ class RaceRow(BaseModel):
     memory_bytes: int | None = None
     kind: FigureKind = FigureKind.MEASURED
     source: str = ""
+    is_bound: bool = False
 
     @property
     def name(self) -> str:

@@ -15,7 +15,7 @@ Row = tuple[str, str, str]
 
 def summary_rows(summary: Summary) -> list[Row]:
     """Name, value and kind of what matters most about a build."""
-    from edgeflow.figures import FigureKind, Unit, quantity
+    from edgeflow.figures import Unit, quantity
 
     rows: list[Row] = [(summary.target, f"{summary.model} on {summary.data}", "")]
     rows.append(("task", summary.task.value, ""))
@@ -30,7 +30,7 @@ def summary_rows(summary: Summary) -> list[Row]:
     for engine in summary.race if len(summary.race) > 1 else ():
         shown, kind = engine.outcome.value, ""
         if engine.seconds is not None:
-            bound = "at least " if engine.kind is FigureKind.ESTIMATED else ""
+            bound = "at least " if engine.is_bound else ""
             shown = f"{bound}{quantity(engine.seconds, Unit.SECONDS)}, {shown}"
             kind = engine.kind.value
         rows.append((f"engine {engine.name}", shown, kind))

@@ -222,7 +222,11 @@ OPTIONS: Mapping[str, Callable[[Plan], Any]] = {
         "compiler": engine_compiler(plan.config.build.engine_options()),
     },
     "device": lambda plan: plan.config.build.device,
-    "race": lambda plan: {"only": plan.config.build.engine, "engines": system_engines()},
+    "race": lambda plan: {
+        "only": plan.config.build.engine,
+        "engines": system_engines(),
+        "profiles": profiles_digest(plan.target),
+    },
     "train": _section("train"),
     "grow": _section("grow"),
     "narrow": _section("narrow"),

@@ -255,6 +255,7 @@ def to_bundle(model: str, found: tuple[str, ...]) -> tuple[Stage, ...]:
 _LINUX_MODULES = (
     *_REPORTED,
     "edgeflow.pipeline.steps.bundle",
+    "edgeflow.pipeline.linux_estimate",
     "edgeflow.pipeline.steps.linux_compile",
     "edgeflow.pipeline.steps.linux_race",
     "edgeflow.pipeline.steps.linux_run",

@@ -86,7 +86,7 @@ def _model(rows: Sequence[Row]) -> KindModel:
     costs = np.array([row.median for row in rows], dtype=np.float64)
     errors = [
         abs(float(terms[i] @ _fit(np.delete(terms, i, 0), np.delete(costs, i))) - costs[i])
-        / max(costs[i], 1.0)
+        / max(costs[i], _least(costs))
         for i in range(len(rows))
         if len(rows) >= 3
     ]
@@ -98,13 +98,19 @@ def _model(rows: Sequence[Row]) -> KindModel:
     )
 
 
+def _least(costs: NDArray[np.float64]) -> float:
+    """What errors of costs near zero are relative to: one instruction, or the least of seconds."""
+    positive = costs[costs > 0]
+    return min(1.0, float(positive.min())) if positive.size else 1.0
+
+
 def _fit(terms: NDArray[np.float64], costs: NDArray[np.float64]) -> NDArray[np.float64]:
     """Least squares of relative errors with coefficients of zero and above.
 
     Relative, because layers differ by a factor of 1000 and all of them shall be right; not
     negative, because no work takes instructions away.
     """
-    scale = 1.0 / np.maximum(costs, 1.0)
+    scale = 1.0 / np.maximum(costs, _least(costs))
     size = np.maximum(terms.max(axis=0), 1.0)
     found, _ = nnls(terms / size * scale[:, None], costs * scale)
     coefficients: NDArray[np.float64] = found / size

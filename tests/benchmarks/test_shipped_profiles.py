@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import pytest
@@ -64,7 +65,9 @@ def test_sums_of_the_shipped_rows_are_whole_networks(target: str) -> None:
 def test_the_shipped_rows_of_a_search_are_those_of_a_run_now(target: str) -> None:
     shipped = registry.load(f"{target}/search")
     known = {row.key: row for row in shipped.rows}
-    run = run_layers(load(target), untrained_graph(networks.teacher()), inputs=1, seed=2)
+    (name, *_) = re.findall(r"benchmarks\.search\.networks:(\w+)", shipped.header.command)
+    network = getattr(networks, name)()
+    run = run_layers(load(target), untrained_graph(network), inputs=1, seed=2)
     for row in rows(run.layers):
         found = known[row.key]
         assert row.median == pytest.approx(found.median, rel=0.01), (

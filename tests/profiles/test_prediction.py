@@ -102,3 +102,17 @@ def test_held_out_errors_of_the_shipped_profiles_are_small_where_there_are_rows(
     assert convolution is not None
     assert convolution < 0.03
     assert models["MAX_POOL_2D", "w8a8"].held_out_error is None
+
+
+def test_rows_of_seconds_are_fitted_as_well_as_those_of_instructions() -> None:
+    """Relative errors are those of the same rows in another unit."""
+    whole = profile()
+    scaled = tuple(
+        row.model_copy(update={"median": row.median * 1e-9, "p95": row.p95 * 1e-9})
+        for row in whole.rows
+    )
+    counted = predict(fit_cost_model(whole), UNSEEN, "w8a8")
+    timed = predict(fit_cost_model(whole.model_copy(update={"rows": scaled})), UNSEEN, "w8a8")
+    assert counted is not None
+    assert timed is not None
+    assert timed.value == pytest.approx(1e-9 * counted.value, rel=1e-6)

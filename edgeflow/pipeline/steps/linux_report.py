@@ -45,6 +45,7 @@ from edgeflow.targets.schema import MemoryKind, Target
 
 LATENCY = "latency"
 BOUND = "latency, lower bound of one core"
+ESTIMATE = "latency, by the board's profile"
 MEAN_INSTRUCTIONS = "instructions per inference"
 
 
@@ -140,8 +141,8 @@ def _times(found: _Findings) -> Iterable[FigureRow]:
             source=f"{device.source}, the first {device.instructions.size} test samples",
         )
     if row.seconds is not None and row.kind is FigureKind.ESTIMATED:
-        value, unit = row.seconds, Unit.SECONDS
-        yield FigureRow(name=BOUND, value=value, unit=unit, kind=row.kind, source=row.source)
+        value, unit, name = row.seconds, Unit.SECONDS, BOUND if row.is_bound else ESTIMATE
+        yield FigureRow(name=name, value=value, unit=unit, kind=row.kind, source=row.source)
     if row.seconds is None or row.p95_seconds is None or row.half_width is None:
         return
     source = f"{row.source}; {row.inferences:,} inferences in {row.rounds} processes"
