@@ -38,7 +38,7 @@ def _config(folder: Path, **more: object) -> Config:
         ({"engine": "tflm", "tflm_path": "x"}, "needs cmsis_nn_path"),
         ({"tflm_path": "x", "cmsis_nn_path": "y"}, "only for engine = 'tflm'"),
         ({"tflm_include": ["x"]}, "tflm_include: only for engine = 'tflm'"),
-        ({"engine": "tflite"}, "'edgeflow' or 'tflm'"),
+        ({"engine": "tflite"}, "'edgeflow', 'tflm', 'litert', 'onnxruntime', 'tvm' or 'cuda'"),
     ],
 )
 def test_options_that_do_not_fit_together_are_refused(
