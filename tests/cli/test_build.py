@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -260,7 +261,13 @@ def test_a_build_killed_at_random_moments_gives_the_undisturbed_bundle(
 def test_an_interrupted_build_says_how_to_go_on(how: signal.Signals, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "edgeflow", "build", "--run-dir", str(tmp_path), "--json"]
     process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Tests that were started in the background of a shell hand on that it is ignored.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stderr is not None
     next(line for line in process.stderr if "started" in line)  # the first stage has begun
