@@ -160,12 +160,14 @@ class LinuxSystem(_Value):
 class Gpu(_Value):
     """A graphics processor: its architecture (such as sm_53), and what its software takes.
 
-    `ptx_version` is the newest PTX that the driver compiles, `onnx_opset` the newest opset that its
-    TensorRT imports. With `shares_memory` it has no memory beside the processor's.
+    Kernels are spread over `threads`, `ptx_version` is the newest PTX that the driver compiles,
+    `onnx_opset` the newest opset that its TensorRT imports. With `shares_memory` it has no memory
+    beside the processor's.
     """
 
     name: str = Field(min_length=1)
     architecture: str = Field(pattern=r"^sm_[0-9]+$")
+    threads: int = Field(gt=0)
     fp16: bool
     int8: bool
     cuda: str = Field(pattern=r"^[0-9]+\.[0-9]+$")

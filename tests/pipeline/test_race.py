@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tflite
 
 from edgeflow.backends.runtimes.forms import FORMS
 from edgeflow.bundle.manifest import read_bundle, write_bundle
@@ -119,9 +120,12 @@ def test_the_readme_s_commands_give_answers_near_the_expected_ones(
 def test_another_model_in_the_bundle_is_noticed(litert: BuildResult, tmp_path: Path) -> None:
     assert litert.bundle is not None
     manifest, files = read_bundle(litert.bundle)
-    description = json.loads(files["runtime/model.json"])
-    description["output"]["scale"] *= -1.0
-    files["runtime/model.json"] = json.dumps(description).encode()
+    model = bytearray(files["runtime/model.tflite"])
+    stored = tflite.Model.GetRootAs(model)
+    buffers = [stored.Buffers(n) for n in range(stored.BuffersLength())]
+    weights = max(buffers, key=lambda each: each.DataLength()).DataAsNumpy()
+    weights ^= 0x80  # other values in any type: all signs, and in float32 what lies below them
+    files["runtime/model.tflite"] = bytes(model)
     write_bundle(files, tmp_path / "bundle", target=manifest.target, model=manifest.model)
     failed = [check for check in verify(tmp_path / "bundle").checks if not check.passed]
     assert any(check.name.endswith("against test/expected.npy") for check in failed)

@@ -1,4 +1,4 @@
-/* Kernels of one network: a thread for each value of a layer's output.
+/* Kernels of one network: threads of a block are outputs of a layer x parts of their sums.
  * Compiled by NVRTC without any header, and by a C++ compiler for a processor to be checked there. */
 #ifdef __CUDACC_RTC__
 
@@ -19,9 +19,12 @@ struct half {
 
 #define __global__
 #define __launch_bounds__(threads)
+#define __shared__ static
+#define alignas(bytes) __attribute__((aligned(bytes)))
+extern "C" void __syncthreads(void);
 typedef _Float16 half;
 struct edgeflow_index {
-    unsigned x;
+    unsigned x, y;
 };
 static edgeflow_index threadIdx, blockIdx;
 template <class T> static T max(T a, T b) { return a < b ? b : a; }

@@ -9,7 +9,7 @@ from importlib.resources import files as resource_files
 from pathlib import Path
 
 from edgeflow.backends.firmware.compiler import CompilerError, run_compiler
-from edgeflow.backends.gpu.kernels import ALIASES, THREADS, Kernel, kernels
+from edgeflow.backends.gpu.kernels import ALIASES, Kernel, kernels
 from edgeflow.backends.gpu.nvrtc import to_ptx
 from edgeflow.backends.gpu.program import GpuProgram
 from edgeflow.errors import ToolFailedError
@@ -34,7 +34,7 @@ def project_files(graph: Graph, target: Target) -> dict[str, bytes]:
     if target.gpu is None:
         return {}
     half = target.gpu.fp16
-    found = kernels(graph, half=half)
+    found = kernels(graph, half=half, threads=target.gpu.threads)
     source = source_text(found)
     text = network_header(graph, found, 2 if half else 4)
     host = {name: _host_text(name) for name in _HOST}
@@ -91,14 +91,14 @@ def network_header(graph: Graph, found: Sequence[Kernel], value_bytes: int) -> s
         "MEMORY_BYTES": f"{end}u",
         "INPUT_AT": f"{places[given]}u",
         "OUTPUT_AT": f"{places[got]}u",
-        "THREADS": THREADS,
         "LAUNCHES": len(found),
         "MOST_ARGUMENTS": most,
         **_grid_macros("INPUT", graph.tensors[given].quantization),
         **_grid_macros("OUTPUT", graph.tensors[got].quantization),
     }
     rows = [
-        f'    {{"{kernel.name}", {kernel.blocks}, {len(kernel.arguments)}, '
+        f'    {{"{kernel.name}", {kernel.blocks}, {kernel.outputs}, {kernel.parts}, '
+        f"{len(kernel.arguments)}, "
         f"{{{', '.join(f'{places[name]}u' for name in kernel.arguments)}}}}},"
         for kernel in found
     ]
@@ -107,7 +107,7 @@ def network_header(graph: Graph, found: Sequence[Kernel], value_bytes: int) -> s
         "/* The network on the GPU: sizes, places in its memory, and kernels in order. */\n"
         "#ifndef EDGEFLOW_GPU_NETWORK_H\n#define EDGEFLOW_GPU_NETWORK_H\n\n"
         f"{defined}\n"
-        "struct edgeflow_launch {\n    const char *kernel;\n    unsigned blocks;\n"
+        "struct edgeflow_launch {\n    const char *kernel;\n    unsigned blocks, outputs, parts;\n"
         "    unsigned count;\n    unsigned offsets[EDGEFLOW_GPU_MOST_ARGUMENTS];\n};\n\n"
         "static const struct edgeflow_launch edgeflow_launches[EDGEFLOW_GPU_LAUNCHES] = {\n"
         + "\n".join(rows)

@@ -162,7 +162,7 @@ def _conv(network: Network, node: Node, stage: str) -> Any:
     weights, bias = (reals(graph.tensors[name]) for name in node.inputs[1:3])
     out_channels, kernel_h, kernel_w, in_channels = weights.shape
     _, height, width, _ = graph.tensors[node.outputs[0]].shape
-    block, lanes = _channel_block(out_channels, network.vectors)
+    block, lanes = _channel_block(out_channels, network.vectors.lanes, network.vectors.channels)
     packed = _blocked(weights.transpose(1, 2, 3, 0), block)
     w = network.constant(packed, f"{stage}_weights")
     b = network.constant(bias, f"{stage}_bias")
@@ -194,12 +194,10 @@ def _conv(network: Network, node: Node, stage: str) -> Any:
     return result
 
 
-def _channel_block(channels: int, vectors: Vectors) -> tuple[int, int]:
+def _channel_block(channels: int, lanes: int, block: int) -> tuple[int, int]:
     """Channels of a tile, and lanes of its vectors: fewer where there are fewer channels."""
-    lanes = vectors.lanes
     while lanes > channels and lanes > 4:
         lanes //= 2
-    block = vectors.channels
     while block > lanes and (block >= 2 * channels or channels % block):
         block -= lanes
     return block, lanes
@@ -262,8 +260,7 @@ def _dense(network: Network, node: Node, stage: str) -> Any:
     assert isinstance(attributes, FullyConnected)
     weights, bias = (reals(graph.tensors[name]) for name in node.inputs[1:3])
     units, inputs = weights.shape
-    wide = Vectors("", network.vectors.lanes, 1, 4 * network.vectors.lanes)
-    block, lanes = _channel_block(units, wide)
+    block, lanes = _channel_block(units, network.vectors.lanes, network.vectors.units)
     packed = _blocked(weights.T, block)
     w = network.constant(packed, f"{stage}_weights")
     b = network.constant(bias, f"{stage}_bias")

@@ -1,14 +1,15 @@
-/* A driver without a GPU: what is launched runs on the processor, thread after thread, when the graph
- * is launched. The kernels are those of the bundle, compiled as C++; KERNELS and their calls come from
+/* A driver without a GPU: what is launched runs on the processor when the graph is launched: the
+ * threads of a block take turns, each until it ends or waits for the others. The kernels are those of the bundle, compiled as C++; KERNELS and their calls come from
  * the test. Everything that the host part may do wrong ends the process. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <ucontext.h>
 
 #include "edgeflow_cuda.h"
 
-typedef void (*call)(void **arguments, unsigned block, unsigned thread);
+typedef void (*call)(void **arguments);
 struct kernel {
     const char *name;
     unsigned count;
@@ -16,12 +17,14 @@ struct kernel {
 };
 extern const struct kernel test_kernels[];
 extern const unsigned test_kernel_count;
+void test_place(unsigned block, unsigned x, unsigned y);
 
+enum { MOST_THREADS = 1024, STACK = 65536 };
 enum { MOST = 256, COPY_IN, COPY_OUT, LAUNCH };
 static struct step {
     int what;
     const struct kernel *kernel;
-    unsigned blocks, threads;
+    unsigned blocks, outputs, parts;
     CUdeviceptr arguments[16];
     void *to;
     const void *from;
@@ -165,21 +168,80 @@ CUresult cuLaunchKernel(CUfunction function, unsigned x, unsigned y, unsigned z,
                         unsigned ty, unsigned tz, unsigned shared, CUstream stream,
                         void **arguments, void **extra)
 {
-    must(y == 1 && z == 1 && ty == 1 && tz == 1 && shared == 0 && extra == NULL, "dimensions");
+    must(y == 1 && z == 1 && tz == 1 && tx * ty <= MOST_THREADS && shared == 0 && extra == NULL, "dimensions");
     must(stream != NULL, "no stream");
     struct step *step = next(LAUNCH);
     step->kernel = (const struct kernel *)function;
     step->blocks = x;
-    step->threads = tx;
+    step->outputs = tx;
+    step->parts = ty;
     for (unsigned i = 0; i < step->kernel->count; i++) {
         step->arguments[i] = *(CUdeviceptr *)arguments[i];
         must(inside(step->arguments[i], 1), "an argument outside of the memory");
     }
     return 0;
 }
+/* Threads of the block that runs: contexts of their own, as only they can wait for one another. */
+static struct thread {
+    ucontext_t context;
+    int ended;
+    char stack[STACK];
+} *threads, *running;
+static ucontext_t block_context;
+static struct step *block_step;
+
+void __syncthreads(void)
+{
+    swapcontext(&running->context, &block_context);
+}
+
+static void run_kernel(const struct step *step)
+{
+    void *arguments[16];
+    for (unsigned k = 0; k < step->kernel->count; k++) {
+        arguments[k] = (void *)(uintptr_t)step->arguments[k];
+    }
+    step->kernel->run(arguments);
+}
+
+static void run_thread(void)
+{
+    run_kernel(block_step);
+    running->ended = 1;
+}
+
+/* From barrier to barrier; all threads reach the same ones, or all end. */
+static void run_block(struct step *step, unsigned block)
+{
+    const unsigned all = step->outputs * step->parts;
+    unsigned ended = 0;
+    block_step = step;
+    for (unsigned i = 0; i < all; i++) {
+        threads[i].ended = 0;
+        getcontext(&threads[i].context);
+        threads[i].context.uc_stack.ss_sp = threads[i].stack;
+        threads[i].context.uc_stack.ss_size = STACK;
+        threads[i].context.uc_link = &block_context;
+        makecontext(&threads[i].context, run_thread, 0);
+    }
+    while (ended == 0) {
+        for (unsigned i = 0; i < all; i++) {
+            running = &threads[i];
+            test_place(block, i % step->outputs, i / step->outputs);
+            swapcontext(&block_context, &running->context);
+            ended += (unsigned)running->ended;
+        }
+    }
+    must(ended == all, "threads of a block met different barriers");
+}
+
 CUresult cuGraphLaunch(CUgraphExec exec, CUstream stream)
 {
     must(instantiated && exec != NULL && stream != NULL, "no graph");
+    if (threads == NULL) {
+        threads = calloc(MOST_THREADS, sizeof *threads);
+        must(threads != NULL, "no memory for threads");
+    }
     for (unsigned i = 0; i < count; i++) {
         struct step *step = &steps[i];
         if (step->what != LAUNCH) {
@@ -187,12 +249,13 @@ CUresult cuGraphLaunch(CUgraphExec exec, CUstream stream)
             continue;
         }
         for (unsigned block = 0; block < step->blocks; block++) {
-            for (unsigned thread = 0; thread < step->threads; thread++) {
-                void *arguments[16];
-                for (unsigned k = 0; k < step->kernel->count; k++) {
-                    arguments[k] = (void *)(uintptr_t)step->arguments[k];
-                }
-                step->kernel->run(arguments, block, thread);
+            if (step->parts > 1) {
+                run_block(step, block);
+                continue;
+            }
+            for (unsigned thread = 0; thread < step->outputs; thread++) {
+                test_place(block, thread, 0);
+                run_kernel(step);
             }
         }
     }

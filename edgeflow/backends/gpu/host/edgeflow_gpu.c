@@ -106,8 +106,8 @@ static int launch_all(CUmodule module)
             places[i] = memory + launch->offsets[i];
             arguments[i] = &places[i];
         }
-        TRY(LaunchKernel, function, launch->blocks, 1, 1, EDGEFLOW_GPU_THREADS, 1, 1, 0, stream,
-            arguments, NULL);
+        TRY(LaunchKernel, function, launch->blocks, 1, 1, launch->outputs, launch->parts, 1, 0,
+            stream, arguments, NULL);
     }
     return 0;
 }

@@ -1,0 +1,1 @@
+"""Our kernels on a GPU against PyTorch's on the same one."""
