@@ -2,8 +2,8 @@
 
 Threads of a block are outputs x parts: neighbours in a warp have neighbouring channels, so that
 they read weights side by side, and where outputs alone would leave the GPU idle, several threads
-add parts of one sum, which meet in shared memory. Padding and conversions are computed where they are
-read, and sums are float32 whatever the values are stored in.
+add parts of one sum, which meet in shared memory. Padding and conversions are computed where they
+are read, and sums are float32 whatever the values are stored in.
 """
 
 from __future__ import annotations

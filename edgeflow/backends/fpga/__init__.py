@@ -1,0 +1,1 @@
+"""Networks as hardware: an accelerator in Verilog, its memories, synthesis and routing."""
