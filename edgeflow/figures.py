@@ -21,6 +21,7 @@ class Unit(StrEnum):
     CYCLES = "cycles"
     BYTES = "bytes"
     SECONDS = "seconds"
+    HERTZ = "hertz"
     FRACTION = "fraction"
     COUNT = "count"
     RATIO = "ratio"
@@ -52,6 +53,8 @@ def quantity(value: float, unit: Unit) -> str:
         return f"{value:.2%}"
     if unit is Unit.SECONDS:
         return _time(value)
+    if unit is Unit.HERTZ:
+        return f"{value / 1e6:.1f} MHz"
     if unit is Unit.RATIO:
         return f"{value:.4f}"
     if unit is Unit.TARGET:

@@ -1,4 +1,4 @@
-"""What of a bundle runs on the target: firmware for a microcontroller, or a program for Linux."""
+"""What of a bundle runs on the target: firmware, a program for Linux, or an FPGA's design."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from edgeflow.targets.schema import Target, TargetFamily
 
 if TYPE_CHECKING:
     from edgeflow.backends.firmware.image import FirmwareImage
+    from edgeflow.backends.fpga.folder import Hardware
+    from edgeflow.backends.fpga.implementation import Implementation
+    from edgeflow.backends.fpga.verilog import Design
     from edgeflow.backends.native.program import NativeProgram
     from edgeflow.backends.runtimes.program import RuntimeProgram
 
@@ -24,6 +27,7 @@ NATIVE = "native"
 RUNTIME = "runtime"
 TENSORRT = "tensorrt"
 GPU = "gpu"
+FPGA = "fpga"
 NATIVE_LAYERS = "native/layers.json"
 
 
@@ -99,6 +103,28 @@ def runtime_artifact(
     return Artifact(files, "README-runtime.md.j2", *sizes, words)
 
 
+def fpga_artifact(design: Design, found: Implementation, graph: Graph, target: Target) -> Artifact:
+    """Verilog with its memories' contents, bitstream, and how to make it again."""
+    from edgeflow.backends.fpga.folder import folder_files
+    from edgeflow.backends.fpga.network import accelerated, answer_of
+
+    files = folder_files(design, found, target)
+    grid = graph.tensors[answer_of(graph)].quantization
+    words = {
+        "clock_mhz": target.core.clock_hz / 1e6,
+        "fmax_mhz": found.fmax_hz / 1e6,
+        "host": [node.kind.value for node in graph.nodes[len(accelerated(graph)) :]],
+        "grid": grid,
+    }
+    return Artifact(
+        {f"{FPGA}/{name}": content for name, content in files.items()},
+        "README-fpga.md.j2",
+        design.given_bytes,
+        design.answer_bytes,
+        words,
+    )
+
+
 def layers_document(built: FirmwareImage | NativeProgram) -> dict[str, Any]:
     """What reading an artifact needs beside its ELF files."""
     return {
@@ -110,8 +136,15 @@ def layers_document(built: FirmwareImage | NativeProgram) -> dict[str, Any]:
 
 def read_artifact(
     files: Mapping[str, bytes], target: Target
-) -> FirmwareImage | NativeProgram | RuntimeProgram:
+) -> FirmwareImage | NativeProgram | RuntimeProgram | Hardware:
     """The artifact in a bundle's files. Raises KeyError, ValueError or BundleError."""
+    if target.family is TargetFamily.FPGA:
+        from edgeflow.backends.fpga.folder import read_hardware
+
+        folder = f"{FPGA}/"
+        return read_hardware(
+            {n.removeprefix(folder): c for n, c in files.items() if n.startswith(folder)}
+        )
     if target.family is TargetFamily.MICROCONTROLLER:
         return _read_firmware(files)
     folder = f"{RUNTIME}/"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from edgeflow.backends.firmware.image import FirmwareImage
+from edgeflow.backends.fpga.folder import Hardware
 from edgeflow.backends.native.program import NativeProgram
 from edgeflow.backends.native.toolchain import require_fitting
 from edgeflow.backends.runtimes.program import RuntimeProgram
@@ -34,6 +35,7 @@ STAGE = "verify"
 _DEVICE_CHECK = {
     TargetFamily.MICROCONTROLLER: "firmware against test/expected.npy",
     TargetFamily.LINUX: "runner against test/expected.npy",
+    TargetFamily.FPGA: "simulated design against test/expected.npy",
 }
 _SYSTEM_CHECK = "library against the target's system"
 
@@ -73,7 +75,7 @@ class _Opened:
     target: Target
     graph: Graph
     onnx_graph: Graph
-    artifact: FirmwareImage | NativeProgram | RuntimeProgram
+    artifact: FirmwareImage | NativeProgram | RuntimeProgram | Hardware
     inputs: NDArray[np.int8]
     expected: NDArray[np.int8]
     labels: NDArray[Any] | None
@@ -200,16 +202,19 @@ def _same_grid(opened: _Opened) -> tuple[CheckRow, ...]:
 
 def _run(opened: _Opened, device: str | None) -> DeviceRun:
     """The artifact's own answers to every test input."""
+    from edgeflow.devices.fpga_runner import run_design
     from edgeflow.devices.linux_runner import runner_for
     from edgeflow.devices.registry import device_for
 
     artifact, target = opened.artifact, opened.target
+    if isinstance(artifact, FirmwareImage | Hardware) and device is not None:
+        raise ConfigError(
+            f"{device} cannot run the artifact of {target.name}",
+            hint="leave the device out; boards over ssh run programs of Linux targets",
+        )
+    if isinstance(artifact, Hardware):
+        return run_design(artifact.design, opened.graph, opened.inputs).run
     if isinstance(artifact, FirmwareImage):
-        if device is not None:
-            raise ConfigError(
-                f"{device} cannot run the firmware of {target.name}",
-                hint="leave the device out; boards over ssh run programs of Linux targets",
-            )
         return device_for(target).run(artifact, opened.inputs, RunLimits())
     return runner_for(target, device).run(artifact, opened.inputs, RunLimits())
 
@@ -221,7 +226,7 @@ def _binary(opened: _Opened) -> tuple[CheckRow, ...]:
         same = artifact.bin == opened.files[FIRMWARE_BIN]
         detail = f"{artifact.flash_bytes:,} bytes" if same else "they load different bytes"
         return (CheckRow(name="firmware.bin against firmware.elf", passed=same, detail=detail),)
-    if isinstance(artifact, RuntimeProgram):
+    if isinstance(artifact, RuntimeProgram | Hardware):
         return ()
     try:
         require_fitting(artifact, opened.target)

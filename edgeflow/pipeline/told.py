@@ -15,6 +15,9 @@ def require_told(config: Config, target: Target) -> None:
     device = config.build.device
     if device is not None:
         parse_address(device)
+    if target.family is TargetFamily.FPGA:
+        _require_for_fpga(config, target)
+        return
     if target.family is TargetFamily.MICROCONTROLLER:
         if config.build.engine in (*SYSTEM_ENGINES, Engine.CUDA):
             raise ConfigError(
@@ -66,4 +69,29 @@ def require_told(config: Config, target: Target) -> None:
             f"engine = '{config.build.engine}': {target.name} is emulated here, and the emulator "
             "has no such engine",
             hint="name your board with --device ssh://user@host",
+        )
+
+
+def _require_for_fpga(config: Config, target: Target) -> None:
+    """An accelerator has cycles and a clock; nothing else runs on it."""
+    if config.build.device is not None:
+        raise ConfigError(
+            f"[build] device = {config.build.device!r}: {target.name} is an FPGA and has no ssh",
+            hint="leave the device out",
+        )
+    if config.build.engine not in (None, Engine.EDGEFLOW):
+        raise ConfigError(
+            f"engine = '{config.build.engine}' runs on processors, {target.name} is an FPGA",
+            hint="leave the engine out",
+        )
+    if config.budget.instructions is not None:
+        raise ConfigError(
+            f"[budget] instructions: {target.name} executes none",
+            hint="use the budget latency=",
+        )
+    if config.grow.enabled or config.search.enabled:
+        section = "grow" if config.grow.enabled else "search"
+        raise ConfigError(
+            f"[{section}] is for microcontrollers, {target.name} is none",
+            hint="choose a microcontroller as target, or build without it",
         )

