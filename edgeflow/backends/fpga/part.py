@@ -13,8 +13,8 @@ from edgeflow.targets.schema import Fpga, FpgaFamily
 class FamilyTools:
     """How a family is synthesized, placed and packed.
 
-    `half` are the unsigned bits that its multipliers take on each side, `resources` are names of
-    cells in nextpnr's report, by what they are.
+    With `soft_lanes` it has too few multipliers for lanes. `half` are the unsigned bits that its
+    multipliers take on each side, `resources` are names of cells in nextpnr's report.
     """
 
     synthesis: str
@@ -22,6 +22,7 @@ class FamilyTools:
     packer: str
     routed_suffix: str
     half: int
+    soft_lanes: bool
     resources: Mapping[str, str]
 
 
@@ -33,6 +34,7 @@ TOOLS: Mapping[FpgaFamily, FamilyTools] = MappingProxyType(
             packer="yowasp-ecppack",
             routed_suffix="config",
             half=17,
+            soft_lanes=False,
             resources=MappingProxyType(
                 {
                     "luts": "TRELLIS_COMB",
@@ -48,6 +50,7 @@ TOOLS: Mapping[FpgaFamily, FamilyTools] = MappingProxyType(
             packer="yowasp-icepack",
             routed_suffix="asc",
             half=15,
+            soft_lanes=True,
             resources=MappingProxyType(
                 {
                     "luts": "ICESTORM_LC",

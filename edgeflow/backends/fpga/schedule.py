@@ -15,15 +15,15 @@ from edgeflow.backends.fpga.layer import Feature, Layer, Mode
 from edgeflow.graph.fixed_point import Int64Array
 
 # From the last product of a block to the first cycle in which its word can be read, less a cycle
-# for each lane: five to the sums, three to the requantization, seven in it, two to the memory.
-_TO_MEMORY = 17
+# for each lane: six to the sums, three to the requantization, seven in it, two to the memory.
+_TO_MEMORY = 18
 # From the last product of a layer to the first one of the next, which waits for nothing else.
 _BETWEEN_LAYERS = 5
-_LEAST_WAIT = 3
+_LEAST_WAIT = 4
 # From the last byte of the input to the first product.
 _TO_FIRST = 3
 # From the last product to the answer's first byte, less a cycle for each lane.
-_TO_ANSWER = 20
+_TO_ANSWER = 21
 
 
 @dataclass(frozen=True)

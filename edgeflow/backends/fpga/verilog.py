@@ -14,6 +14,7 @@ CORE_FILES = (
     "edgeflow_core.v",
     "edgeflow_walk.v",
     "edgeflow_lane.v",
+    "edgeflow_product.v",
     "edgeflow_requantize.v",
     "edgeflow_ram.v",
     "edgeflow_rom.v",
@@ -44,14 +45,17 @@ class Design:
         return self.useful_macs / self.lanes / self.cycles
 
 
-def design_of(network: Network, half: int) -> Design:
-    """The design for hardware multipliers of `half` unsigned bits on each side."""
+def design_of(network: Network, half: int, soft_lanes: bool = False) -> Design:
+    """The design for hardware multipliers of `half` unsigned bits on each side.
+
+    With `soft_lanes` they are left to the requantization, and lanes multiply in logic.
+    """
     plan = schedule(network.layers, network.features, network.given, network.lanes)
     found = widths(network, plan, half)
     contents = images(network, found)
     digits = network.lanes * found.weight, found.multiplier + found.offset + found.turn
     text = {name: _text(name) for name in CORE_FILES}
-    text["edgeflow_network.vh"] = _network(network, plan, found)
+    text["edgeflow_network.vh"] = _network(network, plan, found, soft_lanes)
     text["edgeflow_fields.vh"] = _fields(found)
     text["weights.hex"] = _hex(contents.weights, digits[0])
     text["constants.hex"] = _hex(contents.constants, digits[1])
@@ -89,7 +93,7 @@ def _hex(words: Iterable[int], bits: int) -> str:
     return "".join(f"{word:0{digits}x}\n" for word in words)
 
 
-def _network(network: Network, plan: Schedule, found: Widths) -> str:
+def _network(network: Network, plan: Schedule, found: Widths, soft_lanes: bool) -> str:
     contents = images(network, found)
     given, answer = network.features[network.given], network.features[network.answer]
     described = fields(found)
@@ -118,6 +122,7 @@ def _network(network: Network, plan: Schedule, found: Widths) -> str:
         "HAS_TURNS": int(any(int(each.turns.max()) for each in network.scalings)),
         "WIDE_BITS": found.wide,
         "HALF": found.half,
+        "SOFT_LANES": int(soft_lanes),
         "SHIFT": network.shift,
         "TABLES": len(contents.left) // 256,
         "TABLE_BITS": found.table,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from edgeflow.backends.fpga.implementation import Implementation
 from edgeflow.figures import Unit
 from edgeflow.gate.verdict import Check, CheckName, Evidence, judge
 from edgeflow.pipeline.stage import StageContext
@@ -12,8 +13,7 @@ from edgeflow.pipeline.steps.fpga_compile import read_implementation
 from edgeflow.pipeline.steps.fpga_run import SIMULATED
 from edgeflow.pipeline.steps.gate import read_scoring, write_verdict
 from edgeflow.pipeline.steps.run import ANSWERS
-
-BLOCK_RAM_BYTES = 18 * 1024 // 8
+from edgeflow.targets.schema import MemoryKind, Target
 
 
 def run(context: StageContext) -> None:
@@ -29,13 +29,19 @@ def run(context: StageContext) -> None:
         labels=answers.get("labels"),
         instructions=None,
         flash_bytes=len(found.bitstream),
-        ram_bytes=found.used["block_rams"] * BLOCK_RAM_BYTES,
+        ram_bytes=memory_bytes(context.plan.target, found),
         latency_seconds=cycles / clock_hz,
         scoring=read_scoring(context, answers["inputs"]),
     )
     verdict = judge(evidence, context.plan.config.budget)
     clock = _clock(found.fmax_hz, clock_hz)
     write_verdict(replace(verdict, checks=(*verdict.checks, clock)), context.output)
+
+
+def memory_bytes(target: Target, found: Implementation) -> int:
+    """The share of the target's block RAM that the design takes."""
+    size = target.region(MemoryKind.RAM).size_bytes
+    return size * found.used["block_rams"] // found.available["block_rams"]
 
 
 def _clock(reached_hz: float, wanted_hz: float) -> Check:

@@ -22,8 +22,9 @@ def run(context: StageContext) -> None:
     assert target.fpga is not None
     graph = read_graph(context.find(MODEL))
     require_legal(graph, target)
-    half = tools_of(target.fpga).half
-    write_design(design_of(network_of(graph, target.fpga.lanes, 2 * half), half), context.output)
+    tools = tools_of(target.fpga)
+    network = network_of(graph, target.fpga.lanes, 2 * tools.half)
+    write_design(design_of(network, tools.half, tools.soft_lanes), context.output)
 
 
 def write_design(design: Design, folder: Path) -> None:

@@ -17,7 +17,7 @@ from edgeflow.pipeline.steps import score_rows, training_rows
 from edgeflow.pipeline.steps.data import DESCRIPTION, read_postprocessing
 from edgeflow.pipeline.steps.files import MODEL, read_arrays, read_document
 from edgeflow.pipeline.steps.fpga_compile import read_implementation
-from edgeflow.pipeline.steps.fpga_gate import BLOCK_RAM_BYTES
+from edgeflow.pipeline.steps.fpga_gate import memory_bytes
 from edgeflow.pipeline.steps.fpga_generate import read_design
 from edgeflow.pipeline.steps.fpga_run import SIMULATED
 from edgeflow.pipeline.steps.gate import read_verdict
@@ -162,7 +162,7 @@ def _layers(graph: Graph, design: Design, target: Target) -> Iterable[LayerRow]:
 
 def _regions(target: Target, found: Implementation) -> tuple[RegionRow, ...]:
     flash, ram = target.region(MemoryKind.FLASH), target.region(MemoryKind.RAM)
-    blocks = found.used["block_rams"] * BLOCK_RAM_BYTES
+    blocks = memory_bytes(target, found)
     return (
         RegionRow(
             name=flash.name,

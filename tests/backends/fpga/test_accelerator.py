@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks.reference_networks import dense_digits
 from edgeflow.backends.fpga.network import network_of
 from edgeflow.backends.fpga.verilog import design_of
 from edgeflow.devices.verilator import lint, simulate
@@ -30,10 +31,12 @@ pytestmark = needs_verilator
 HALF = 17
 
 
-def _check(graph: Graph, lanes: int, rows: int, half: int = HALF) -> float:
+def _check(
+    graph: Graph, lanes: int, rows: int, half: int = HALF, soft_lanes: bool = False
+) -> float:
     """Answers and cycles as planned; gives useful products for each lane and cycle."""
     network = network_of(graph, lanes, 2 * half)
-    design = design_of(network, half)
+    design = design_of(network, half, soft_lanes)
     shape = graph.tensors[graph.inputs[0]].shape
     inputs = np.random.default_rng(1).integers(-128, 128, (rows, *shape[1:]), dtype=np.int8)
     found = simulate(design, inputs)
@@ -99,8 +102,9 @@ def test_lanes_are_busy_in_four_of_five_cycles(graph: Graph, lanes: int) -> None
     assert _check(graph, lanes, 2) >= 0.8
 
 
-def test_smaller_hardware_multipliers_are_exact_too() -> None:
-    _check(_digits(), 4, 2, half=15)
+@pytest.mark.parametrize("bits", [8, 4])
+def test_lanes_in_logic_beside_smaller_multipliers_are_exact_too(bits: int) -> None:
+    _check(dense_digits(bits), 4, 2, half=15, soft_lanes=True)
 
 
 def test_the_verilog_is_clean() -> None:

@@ -103,15 +103,16 @@ module edgeflow_core (
     genvar n;
     generate
         for (n = 0; n < LANES; n = n + 1) begin : lanes
-            edgeflow_lane #(.WEIGHT_WIDTH(WEIGHT_WIDTH), .SUM_BITS(SUM_BITS)) lane (
+            edgeflow_lane #(.WEIGHT_WIDTH(WEIGHT_WIDTH), .SUM_BITS(SUM_BITS), .SOFT(SOFT_LANES)) lane (
                 .clock(clock), .mode(f_mode), .valid(valids[3]), .first(firsts[3]),
                 .value(values_3[9*n +: 9]), .weight(weights_3[WEIGHT_WIDTH*n +: WEIGHT_WIDTH]),
                 .sum(lane_sums[SUM_BITS*n +: SUM_BITS])
             );
         end
     endgenerate
-    reg complete_4, complete;
-    always @(posedge clock) {complete, complete_4} <= {complete_4, valids[3] & lasts[3]};
+    reg complete_4, complete_5, complete;
+    always @(posedge clock)
+        {complete, complete_5, complete_4} <= {complete_5, complete_4, valids[3] & lasts[3]};
 
     // ---- complete sums, one a cycle
     reg [LANES*SUM_BITS-1:0] sums;
@@ -270,11 +271,11 @@ module edgeflow_core (
     reg [LANE_BITS-1:0] sent_lane;
     reg [COUNT_BITS-1:0] sent_channel;
     reg [1:0] sent_wait;
-    reg [WORD-1:0] sent_word;
     wire sent_pixel_ends = sent_channel == ANSWER_CHANNELS - 1;
     wire sent_word_ends = sent_pixel_ends | (&sent_lane);
     assign answer_valid = state == SENDING && sent_wait == 0;
-    assign answer = sent_word[8*sent_lane +: 8];
+    // The memory gives the word as long as the address stays.
+    assign answer = read_word[8*sent_lane +: 8];
     assign read_address = state == SENDING ? sent_address : walk_address;
     always @(posedge clock) begin
         if (state != SENDING) begin
@@ -284,7 +285,6 @@ module edgeflow_core (
             sent_channel <= 0;
             sent_wait <= 2;
         end else if (sent_wait != 0) begin
-            sent_word <= read_word;
             sent_wait <= sent_wait - 1'b1;
         end else if (answer_ready) begin
             sent_lane <= sent_word_ends ? {LANE_BITS{1'b0}} : sent_lane + 1'b1;

@@ -4,7 +4,8 @@
 
 module edgeflow_lane #(
     parameter WEIGHT_WIDTH = 8,
-    parameter SUM_BITS = 24
+    parameter SUM_BITS = 24,
+    parameter SOFT = 0
 ) (
     input wire clock,
     input wire [1:0] mode,
@@ -15,13 +16,18 @@ module edgeflow_lane #(
     output reg signed [SUM_BITS-1:0] sum
 );
     reg signed [WEIGHT_WIDTH+8:0] product;
-    reg valid_product, first_product;
+    reg valid_multiplied, first_multiplied, valid_product, first_product;
     wire signed [SUM_BITS-1:0] wide = {{(SUM_BITS-WEIGHT_WIDTH-9){product[WEIGHT_WIDTH+8]}}, product};
 
+    wire signed [WEIGHT_WIDTH+8:0] multiplied;
+    edgeflow_product #(.WEIGHT_WIDTH(WEIGHT_WIDTH), .SOFT(SOFT)) multiply (
+        .clock(clock), .value(value), .weight(weight), .product(multiplied)
+    );
+
     always @(posedge clock) begin
-        product <= value * weight;
-        valid_product <= valid;
-        first_product <= first;
+        product <= multiplied;
+        {valid_product, valid_multiplied} <= {valid_multiplied, valid};
+        {first_product, first_multiplied} <= {first_multiplied, first};
         if (valid_product) begin
             case (mode)
                 2'd2: if (first_product || wide > sum) sum <= wide;

@@ -1,0 +1,61 @@
+"""Placed, routed and packed, by the open tools, for a small FPGA."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.reference_networks import dense_digits
+from edgeflow.backends.fpga.implementation import Implementation, implement
+from edgeflow.backends.fpga.network import network_of
+from edgeflow.backends.fpga.part import tools_of
+from edgeflow.backends.fpga.verilog import CORE, Design, design_of
+from edgeflow.errors import DoesNotFitError, ToolFailedError
+from edgeflow.targets.registry import load
+from edgeflow.targets.schema import Fpga
+from tests.backends.fpga.presence import needs_yosys
+
+pytestmark = needs_yosys
+
+
+def _part() -> Fpga:
+    part = load("ice40-up5k").fpga
+    assert part is not None
+    return part
+
+
+def _design(lanes: int, bits: int = 8) -> Design:
+    tools = tools_of(_part())
+    network = network_of(dense_digits(bits), lanes, 2 * tools.half)
+    return design_of(network, tools.half, tools.soft_lanes)
+
+
+@pytest.fixture(scope="module")
+def routed() -> Implementation:
+    return implement(_design(8).files, CORE, _part(), 40e6)
+
+
+def test_the_digits_network_answers_within_its_time_on_the_smallest_fpga(
+    routed: Implementation,
+) -> None:
+    assert routed.fmax_hz > 24e6
+    assert _design(8).cycles / routed.fmax_hz <= 8.5e-6
+
+
+def test_what_the_design_uses_is_told(routed: Implementation) -> None:
+    assert routed.available["luts"] == 5280
+    assert 0 < routed.used["luts"] < 5280
+    assert routed.used["multipliers"] == 4
+    assert len(routed.bitstream) == 104_090
+    assert routed.critical_path
+    total = sum(delay.nanoseconds for delay in routed.critical_path)
+    assert total == pytest.approx(1e9 / routed.fmax_hz, rel=0.05)
+
+
+def test_a_design_that_does_not_fit_is_told_so() -> None:
+    with pytest.raises(DoesNotFitError, match="does not fit ice40 up5k"):
+        implement(_design(16).files, CORE, _part(), 24e6)
+
+
+def test_what_a_tool_says_is_told() -> None:
+    with pytest.raises(ToolFailedError, match="syntax error"):
+        implement({"edge.v": "module edge(; endmodule"}, "edge", _part(), 24e6)

@@ -1,0 +1,96 @@
+"""Builds for FPGAs: from data to a bitstream, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeflow.bundle.manifest import read_bundle, write_bundle
+from edgeflow.bundle.verify import verify
+from edgeflow.errors import ConfigError
+from edgeflow.pipeline.build import BuildResult, build
+from edgeflow.pipeline.config import from_values
+from tests.backends.fpga.presence import needs_verilator, needs_yosys
+from tests.conftest import SHORT_BUILD
+
+pytestmark = [*needs_verilator, *needs_yosys]
+TARGET = "ecp5-25k"
+
+
+def _build(run_dir: Path, **sections: Mapping[str, Any]) -> BuildResult:
+    values = {**SHORT_BUILD, "build": {"target": TARGET}, **sections}
+    return build(from_values(values, "tests"), run_dir)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
+    return _build(tmp_path_factory.mktemp("fpga") / "run")
+
+
+def _figures(result: BuildResult) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((result.run_dir / "figures.json").read_bytes())
+    return document
+
+
+def test_every_answer_is_the_interpreter_s_and_the_clock_is_reached(built: BuildResult) -> None:
+    assert built.refusal is None
+    checks = {row["name"]: row for row in _figures(built)["checks"]}
+    assert checks["device bit-exact with the interpreter"]["detail"] == "all 359 images equal"
+    assert checks["clock of the routed design"]["passed"]
+
+
+def test_latency_is_cycles_over_the_clock_and_shared_out_to_layers(built: BuildResult) -> None:
+    document = _figures(built)
+    figures = {row["name"]: row for row in document["figures"]}
+    cycles = figures["cycles"]["value"]
+    assert figures["latency"]["value"] == pytest.approx(cycles / 100e6)
+    assert figures["latency"]["kind"] == "simulated"
+    assert sum(row["seconds"] for row in document["layers"]) == pytest.approx(cycles / 100e6)
+    assert "latency at the clock that the routed design reaches" in figures
+    reached = figures["clock that the routed design reaches"]
+    assert reached["kind"] == "estimated"
+    assert reached["value"] >= 100e6
+    assert figures["multipliers"]["value"] == 20
+
+
+def test_the_bundle_holds_the_design_and_verifies(built: BuildResult, tmp_path: Path) -> None:
+    assert built.bundle is not None
+    manifest, files = read_bundle(built.bundle)
+    assert {"fpga/edgeflow_core.v", "fpga/weights.hex", "fpga/design.bit"} <= files.keys()
+    assert "edgeflow_core network (" in files["README.md"].decode()
+    assert verify(built.bundle).passed
+    lines = files["fpga/weights.hex"].decode().splitlines()
+    files["fpga/weights.hex"] = ("\n".join(reversed(lines)) + "\n").encode()
+    write_bundle(files, tmp_path / "bundle", target=manifest.target, model=manifest.model)
+    failed = [check for check in verify(tmp_path / "bundle").checks if not check.passed]
+    assert any(check.name == "simulated design against test/expected.npy" for check in failed)
+
+
+def test_a_budget_of_time_is_held_against_the_clock(built: BuildResult) -> None:
+    # The stages before the gate are those of the build before.
+    refused = _build(built.run_dir, budget={"latency_seconds": 1e-5})
+    assert refused.refusal is not None
+    assert "latency" in str(refused.refusal)
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"build": {"target": TARGET, "device": "ssh://pi@board"}}, "has no ssh"),
+        ({"build": {"target": TARGET, "engine": "litert"}}, "runs on processors"),
+        ({"budget": {"instructions": 1000}}, "executes none"),
+        (
+            {"search": {"enabled": True}, "budget": {"flash_bytes": 65536}},
+            "is for microcontrollers",
+        ),
+    ],
+)
+def test_what_an_fpga_has_not_is_refused_before_anything_is_done(
+    sections: Mapping[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        _build(tmp_path / "run", **sections)
