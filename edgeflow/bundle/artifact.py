@@ -115,6 +115,7 @@ def fpga_artifact(design: Design, found: Implementation, graph: Graph, target: T
         "fmax_mhz": found.fmax_hz / 1e6,
         "host": [node.kind.value for node in graph.nodes[len(accelerated(graph)) :]],
         "grid": grid,
+        "board": target.fpga.board if target.fpga else None,
     }
     return Artifact(
         {f"{FPGA}/{name}": content for name, content in files.items()},

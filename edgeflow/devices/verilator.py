@@ -99,32 +99,35 @@ def _place(files: Mapping[str, str], folder: Path) -> None:
 
 
 def _build(design: Design, folder: Path) -> None:
-    _verilator(
-        [
-            "--cc",
-            "--default-language",
-            "1364-2001",
-            "-Wno-fatal",
-            "-O3",
-            "--x-assign",
-            "fast",
-            "--top-module",
-            CORE,
-            *CORE_FILES,
-        ],
-        folder,
-    )
-    harness = resource_files("edgeflow.devices") / "rtl" / "simulate.cpp"
-    (folder / "simulate.cpp").write_text(harness.read_text("utf-8"), encoding="utf-8")
-    generated = sorted(str(path.relative_to(folder)) for path in folder.glob("obj_dir/*.cpp"))
-    sources = [*generated, "simulate.cpp", *(str(each) for each in _runtime())]
     macros = {
         "GIVEN_BYTES": design.given_bytes,
         "ANSWER_BYTES": design.answer_bytes,
         "MOST_CYCLES": f"{_MOST_CYCLES}ull",
     }
+    build_simulation(folder, CORE, CORE_FILES, "simulate", macros)
+
+
+def build_simulation(
+    folder: Path,
+    top: str,
+    sources: Sequence[str],
+    harness: str,
+    macros: Mapping[str, object],
+    parameters: Mapping[str, int] | None = None,
+) -> None:
+    """Compile a harness of `devices/rtl` with the simulation of `top`; its sources lie in `folder`.
+
+    Raises MissingToolError without Verilator or g++, ToolFailedError with what they said.
+    """
+    options = ["--cc", "--default-language", "1364-2001", "-Wno-fatal", "-O3", "--x-assign", "fast"]
+    given = [f"-G{name}={value}" for name, value in (parameters or {}).items()]
+    _verilator([*options, *given, "--top-module", top, *sources], folder)
+    text = (resource_files("edgeflow.devices") / "rtl" / f"{harness}.cpp").read_text("utf-8")
+    (folder / f"{harness}.cpp").write_text(text, encoding="utf-8")
+    generated = sorted(str(path.relative_to(folder)) for path in folder.glob("obj_dir/*.cpp"))
+    files = [*generated, f"{harness}.cpp", *(str(each) for each in _runtime())]
     defined = [f"-D{key}={value}" for key, value in macros.items()]
-    _compile([*defined, "-Iobj_dir", *sources, "-o", "simulate"], folder)
+    _compile([*defined, "-Iobj_dir", *files, "-o", harness], folder)
 
 
 @cache

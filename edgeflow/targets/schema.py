@@ -186,6 +186,17 @@ class Gpu(_Value):
     shares_memory: bool = False
 
 
+class FpgaBoard(_Value):
+    """A board: its oscillator, its serial line, and pins by the design's `oscillator`, `rx`, ...
+
+    `rx` is what the FPGA receives on. The design's clock is the core's, made by a PLL.
+    """
+
+    oscillator_hz: int = Field(gt=0)
+    baud: int = Field(gt=0)
+    pins: dict[Literal["oscillator", "rx", "tx", "led"], str]
+
+
 class Fpga(_Value):
     """An FPGA as the open tools name it, and the accelerator that is built into it.
 
@@ -198,6 +209,7 @@ class Fpga(_Value):
     package: str = Field(min_length=1)
     speed: str = ""
     lanes: int = Field(ge=2)
+    board: FpgaBoard | None = None
 
     @model_validator(mode="after")
     def _lanes_address_words(self) -> Fpga:

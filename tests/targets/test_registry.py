@@ -34,6 +34,7 @@ SHIPPED = (
     "ecp5-85k",
     "esp32c3",
     "ice40-up5k",
+    "icebreaker",
     "jetson-nano",
     "jetson-orin-nano",
     "linux-x86_64",
@@ -46,6 +47,7 @@ SHIPPED = (
     "riscv32-virt",
     "stm32h7a3",
     "stm32l4r5",
+    "ulx3s-85f",
 )
 
 NOT_ON_FPGAS = {OpKind.MUL, OpKind.PAD, OpKind.CONCATENATION}

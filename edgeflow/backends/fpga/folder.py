@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from edgeflow.backends.fpga.board import TOP, constraints_name
 from edgeflow.backends.fpga.implementation import (
     Implementation,
     routing_arguments,
@@ -62,13 +63,14 @@ def build_script(design: Design, target: Target) -> str:
     assert target.fpga is not None
     part, tools = target.fpga, tools_of(target.fpga)
     sources = sorted(name for name in design.files if name.endswith(".v"))
-    routing = " ".join(routing_arguments(part, target.core.clock_hz, None))
+    pins, top = (constraints_name(part), TOP) if part.board else (None, CORE)
+    routing = " ".join(routing_arguments(part, target.core.clock_hz, pins))
     router, packer = tools.router.removeprefix("yowasp-"), tools.packer.removeprefix("yowasp-")
     return (
         "#!/bin/sh\n"
         "# Makes design.bit from the Verilog beside it; PREFIX=yowasp- for the tools of pip.\n"
         "set -eu\n"
-        f"${{PREFIX-}}yosys -q -p '{synthesis_script(part, CORE, sources)}'\n"
+        f"${{PREFIX-}}yosys -q -p '{synthesis_script(part, top, sources)}'\n"
         f"${{PREFIX-}}{router} {routing}\n"
         f"${{PREFIX-}}{packer} routed.{tools.routed_suffix} {BITSTREAM}\n"
     )

@@ -17,6 +17,7 @@ BITSTREAM_FILE = "design.bit"
 
 def run(context: StageContext) -> None:
     """Synthesize, place and route for the target's clock."""
+    from edgeflow.backends.fpga.board import TOP, constraints_name
     from edgeflow.backends.fpga.implementation import implement
     from edgeflow.backends.fpga.verilog import CORE
 
@@ -24,7 +25,8 @@ def run(context: StageContext) -> None:
     assert target.fpga is not None
     design = read_design(context.inputs["generate"])
     context.progress(ProgressEvent("compile", f"synthesis and routing for {target.name}"))
-    found = implement(design.files, CORE, target.fpga, target.core.clock_hz)
+    pins, top = (constraints_name(target.fpga), TOP) if target.fpga.board else (None, CORE)
+    found = implement(design.files, top, target.fpga, target.core.clock_hz, pins)
     document = asdict(found)
     (context.output / BITSTREAM_FILE).write_bytes(document.pop("bitstream"))
     write_document(context.output / ROUTED, document)

@@ -14,6 +14,7 @@ DESIGN_FILE = "design.json"
 
 def run(context: StageContext) -> None:
     """Generate the design for the target's lanes."""
+    from edgeflow.backends.fpga.board import on_board
     from edgeflow.backends.fpga.network import network_of
     from edgeflow.backends.fpga.part import tools_of
     from edgeflow.backends.fpga.verilog import design_of
@@ -24,7 +25,10 @@ def run(context: StageContext) -> None:
     require_legal(graph, target)
     tools = tools_of(target.fpga)
     network = network_of(graph, target.fpga.lanes, 2 * tools.half)
-    write_design(design_of(network, tools.half, tools.soft_lanes), context.output)
+    design = design_of(network, tools.half, tools.soft_lanes)
+    if target.fpga.board is not None:
+        design = on_board(design, target.fpga, target.fpga.board, target.core.clock_hz)
+    write_design(design, context.output)
 
 
 def write_design(design: Design, folder: Path) -> None:

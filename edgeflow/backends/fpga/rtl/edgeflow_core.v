@@ -271,13 +271,15 @@ module edgeflow_core (
     reg [LANE_BITS-1:0] sent_lane;
     reg [COUNT_BITS-1:0] sent_channel;
     reg [1:0] sent_wait;
+    reg [7:0] sent_byte;
     wire sent_pixel_ends = sent_channel == ANSWER_CHANNELS - 1;
     wire sent_word_ends = sent_pixel_ends | (&sent_lane);
     assign answer_valid = state == SENDING && sent_wait == 0;
-    // The memory gives the word as long as the address stays.
-    assign answer = read_word[8*sent_lane +: 8];
+    assign answer = sent_byte;
     assign read_address = state == SENDING ? sent_address : walk_address;
     always @(posedge clock) begin
+        // A word a cycle after its address, a byte of it a cycle after that.
+        sent_byte <= read_word[8*sent_lane +: 8];
         if (state != SENDING) begin
             sent_address <= ANSWER_BASE;
             sent_left <= ANSWER_WORDS - 1;
@@ -289,6 +291,7 @@ module edgeflow_core (
         end else if (answer_ready) begin
             sent_lane <= sent_word_ends ? {LANE_BITS{1'b0}} : sent_lane + 1'b1;
             sent_channel <= sent_pixel_ends ? {COUNT_BITS{1'b0}} : sent_channel + 1'b1;
+            sent_wait <= 1;
             if (sent_word_ends) begin
                 sent_address <= sent_address + 1'b1;
                 sent_left <= sent_left - 1'b1;
