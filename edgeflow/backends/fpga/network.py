@@ -27,7 +27,7 @@ HOST_KINDS = (OpKind.SOFTMAX,)
 
 
 def network_of(graph: Graph, lanes: int, multiplier_bits: int = MOST_BITS) -> Network:
-    """The network for so many lanes and requantization by multipliers of so many bits.
+    """The network for so many lanes, with multipliers of so many bits where that suffices.
 
     Raises UnsupportedOperatorError for what the accelerator does not do.
     """
@@ -44,7 +44,7 @@ def network_of(graph: Graph, lanes: int, multiplier_bits: int = MOST_BITS) -> Ne
     answer = answer_of(graph)
     answer = same.get(answer, answer)
     places, words = _places(layers, features, graph.inputs[0], answer, lanes)
-    shift, scalings = _scalings(layers, multiplier_bits)
+    shift, scalings = _narrowest_scalings(layers, multiplier_bits)
     return Network(
         lanes=lanes,
         layers=tuple(layers),
@@ -56,6 +56,16 @@ def network_of(graph: Graph, lanes: int, multiplier_bits: int = MOST_BITS) -> Ne
         given=graph.inputs[0],
         answer=answer,
     )
+
+
+def _narrowest_scalings(layers: Sequence[Layer], bits: int) -> tuple[int, tuple[Scaling, ...]]:
+    """Those of so many bits, or of as many as there are: more cost hardware multipliers."""
+    if bits < MOST_BITS:
+        try:
+            return _scalings(layers, bits)
+        except UnsupportedOperatorError:
+            pass
+    return _scalings(layers, MOST_BITS)
 
 
 def _scalings(layers: Sequence[Layer], bits: int) -> tuple[int, tuple[Scaling, ...]]:

@@ -28,6 +28,13 @@ from edgeflow.targets.schema import MemoryKind, Target
 
 LATENCY = "latency"
 FASTEST = "latency at the clock that the routed design reaches"
+_RESOURCES = {
+    "luts": "LUTs",
+    "flip_flops": "flip-flops",
+    "block_rams": "block RAMs",
+    "large_rams": "large RAMs",
+    "multipliers": "multipliers",
+}
 CLOCK = "clock that the routed design reaches"
 
 
@@ -123,7 +130,7 @@ def _times(
 def _resources(found: Implementation) -> Iterable[FigureRow]:
     for name, used in found.used.items():
         yield FigureRow(
-            name=name.replace("_", " "),
+            name=_RESOURCES[name],
             value=used,
             unit=Unit.COUNT,
             kind=FigureKind.MEASURED,

@@ -278,14 +278,14 @@ module edgeflow_core (
     assign answer = sent_byte;
     assign read_address = state == SENDING ? sent_address : walk_address;
     always @(posedge clock) begin
-        // A word a cycle after its address, a byte of it a cycle after that.
-        sent_byte <= read_word[8*sent_lane +: 8];
+        // A word a cycle after its address, its copy after that, and then a byte of it.
+        sent_byte <= word_2[8*sent_lane +: 8];
         if (state != SENDING) begin
             sent_address <= ANSWER_BASE;
             sent_left <= ANSWER_WORDS - 1;
             sent_lane <= 0;
             sent_channel <= 0;
-            sent_wait <= 2;
+            sent_wait <= 3;
         end else if (sent_wait != 0) begin
             sent_wait <= sent_wait - 1'b1;
         end else if (answer_ready) begin
@@ -295,7 +295,7 @@ module edgeflow_core (
             if (sent_word_ends) begin
                 sent_address <= sent_address + 1'b1;
                 sent_left <= sent_left - 1'b1;
-                sent_wait <= 2;
+                sent_wait <= 3;
             end
         end
     end
