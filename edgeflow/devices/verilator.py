@@ -61,8 +61,13 @@ def lint(design: Design) -> None:
         )
 
 
-def simulate(design: Design, inputs: NDArray[np.int8], seconds: float = 3600.0) -> Simulation:
-    """Run every input, int8 [N, ...], through the design.
+def simulate(
+    design: Design,
+    inputs: NDArray[np.int8],
+    netlist: Mapping[str, str] | None = None,
+    seconds: float = 3600.0,
+) -> Simulation:
+    """Run every input, int8 [N, ...], through the design, or through its synthesized `netlist`.
 
     Raises MissingToolError without Verilator, ToolFailedError where it refuses the design,
     DeviceTimeoutError beyond the limit, DeviceFaultError where the design stops.
@@ -70,8 +75,8 @@ def simulate(design: Design, inputs: NDArray[np.int8], seconds: float = 3600.0) 
     rows = flat_inputs(inputs, design.given_bytes)
     with tempfile.TemporaryDirectory(prefix="edgeflow-rtl-") as name:
         folder = Path(name)
-        _place(design.files, folder)
-        _build(design, folder)
+        _place(netlist or design.files, folder)
+        _build(design, tuple(netlist or CORE_FILES), folder)
         (folder / "inputs").write_bytes(rows.tobytes())
         command = [str(folder / "simulate"), "inputs", "answers", "cycles"]
         try:
@@ -98,13 +103,13 @@ def _place(files: Mapping[str, str], folder: Path) -> None:
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
 
 
-def _build(design: Design, folder: Path) -> None:
+def _build(design: Design, sources: Sequence[str], folder: Path) -> None:
     macros = {
         "GIVEN_BYTES": design.given_bytes,
         "ANSWER_BYTES": design.answer_bytes,
         "MOST_CYCLES": f"{_MOST_CYCLES}ull",
     }
-    build_simulation(folder, CORE, CORE_FILES, "simulate", macros)
+    build_simulation(folder, CORE, sources, "simulate", macros)
 
 
 def build_simulation(
@@ -119,7 +124,8 @@ def build_simulation(
 
     Raises MissingToolError without Verilator or g++, ToolFailedError with what they said.
     """
-    options = ["--cc", "--default-language", "1364-2001", "-Wno-fatal", "-O3", "--x-assign", "fast"]
+    # Cells' models give their inputs default values, which Verilator takes for all there is.
+    options = ["--cc", "-DNO_ICE40_DEFAULT_ASSIGNMENTS", "-Wno-fatal", "-O3", "--x-assign", "fast"]
     given = [f"-G{name}={value}" for name, value in (parameters or {}).items()]
     _verilator([*options, *given, "--top-module", top, *sources], folder)
     text = (resource_files("edgeflow.devices") / "rtl" / f"{harness}.cpp").read_text("utf-8")

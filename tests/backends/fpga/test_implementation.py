@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from benchmarks.reference_networks import dense_digits
-from edgeflow.backends.fpga.implementation import Implementation, implement
-from edgeflow.backends.fpga.network import network_of
+from edgeflow.backends.fpga.implementation import Implementation, implement, netlist_of
+from edgeflow.backends.fpga.network import finish, network_of
 from edgeflow.backends.fpga.part import tools_of
 from edgeflow.backends.fpga.verilog import CORE, Design, design_of
+from edgeflow.devices.verilator import simulate
 from edgeflow.errors import DoesNotFitError, ToolFailedError
+from edgeflow.graph.interpreter import run_batch
 from edgeflow.targets.registry import load
 from edgeflow.targets.schema import Fpga
-from tests.backends.fpga.presence import needs_yosys
+from tests.backends.fpga.presence import needs_verilator, needs_yosys
 
 pytestmark = needs_yosys
 
@@ -59,3 +62,14 @@ def test_a_design_that_does_not_fit_is_told_so() -> None:
 def test_what_a_tool_says_is_told() -> None:
     with pytest.raises(ToolFailedError, match="syntax error"):
         implement({"edge.v": "module edge(; endmodule"}, "edge", _part(), 24e6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("_", [pytest.param("", marks=needs_verilator)])
+def test_the_netlist_of_cells_answers_as_the_interpreter(_: str) -> None:
+    design, graph = _design(8), dense_digits()
+    rows = np.random.default_rng(6).integers(-128, 128, (3, 8, 8, 1), dtype=np.int8)
+    found = simulate(design, rows, netlist_of(design.files, CORE, _part()))
+    expected = run_batch(graph, rows).reshape(3, -1)
+    assert np.array_equal(finish(graph, found.answers).reshape(3, -1), expected)
+    assert (found.cycles == design.cycles).all()

@@ -10,7 +10,7 @@ module edgeflow_rom #(
     input wire [ADDRESS_BITS-1:0] address,
     output reg [WIDTH-1:0] value
 );
-    reg [WIDTH-1:0] words[0:DEPTH-1];
+    (* rom_style = "block" *) reg [WIDTH-1:0] words[0:DEPTH-1];
     initial $readmemh(CONTENT, words);
     always @(posedge clock) value <= words[address];
 endmodule
