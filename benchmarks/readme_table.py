@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.fpga import table as designs
+from benchmarks.gpu.table import table as kernels
 from benchmarks.linux.table import table as engines
 from benchmarks.mcu_table import markdown
 from benchmarks.search.markdown import tables as searched
@@ -20,6 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "spine.json"
 README = ROOT / "README.md"
 TRAINING = ROOT / "docs" / "training.md"
+FPGA = ROOT / "docs" / "fpga.md"
+ENGINES = ROOT / "docs" / "engines-on-linux.md"
 END = "<!-- end -->\n"
 
 HEAD = (
@@ -48,6 +52,9 @@ TABLES = (
     PageTable(README, RESULTS, "<!-- benchmarks.spine -->\n", table),
     PageTable(README, RESULTS.with_name("mcu.json"), "<!-- benchmarks.mcu -->\n", markdown),
     PageTable(README, RESULTS.with_name("linux.json"), "<!-- benchmarks.linux -->\n", engines),
+    PageTable(README, RESULTS.with_name("fpga.json"), "<!-- benchmarks.fpga -->\n", designs),
+    PageTable(FPGA, RESULTS.with_name("fpga.json"), "<!-- benchmarks.fpga -->\n", designs),
+    PageTable(ENGINES, RESULTS.with_name("gpu.json"), "<!-- benchmarks.gpu -->\n", kernels),
     PageTable(README, RESULTS.with_name("search.json"), "<!-- benchmarks.search -->\n", searched),
     PageTable(
         TRAINING, RESULTS.with_name("train.json"), "<!-- benchmarks.train -->\n", comparisons

@@ -12,7 +12,7 @@ nothing is taken off. One shift serves all channels of a network, so that hardwa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,10 +20,13 @@ from numpy.typing import NDArray
 
 from edgeflow.graph.fixed_point import Int64Array
 
-# Steps about the ideal multiplier, ever wider: exact ones are neighbours of one another.
+# How far from the ideal multiplier those are looked for that leave most room, and how far from
+# either exact ones: they are neighbours of one another.
+_REACH = 1 << 14
 _DISTANCES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 _CANDIDATES = (0, *(sign * distance for distance in _DISTANCES for sign in (1, -1)))
-LEAST_SHIFT, MOST_SHIFT = 8, 34
+_FAR = 2**62
+LEAST_SHIFT, USUAL_SHIFT, MOST_SHIFT = 8, 34, 40
 MOST_BITS = 34
 
 
@@ -77,17 +80,53 @@ def steps_of(
 def scaling(steps: Steps, shift: int, bits: int) -> Scaling | None:
     """The constants for one shift and multipliers of so many bits; None where some have none."""
     ideal = np.rint(steps.scales * 2.0**shift).astype(np.int64)
+    low, high = np.maximum(ideal - _REACH, 0), np.minimum(ideal + _REACH, 2**bits - 1)
+    low = np.minimum(low, high)
     found = Scaling(*(np.full(len(ideal), -1, np.int64) for _ in range(3)))
-    for candidate in _CANDIDATES:
-        multipliers = np.clip(ideal + candidate, 0, 2**bits - 1)
-        offsets, turns, exact = _offsets(steps, multipliers, shift)
-        new = exact & (found.multipliers < 0)
-        found.multipliers[new] = multipliers[new]
-        found.offsets[new] = offsets[new]
-        found.turns[new] = turns[new]
-        if np.all(found.multipliers >= 0):
-            return found
+    for center in _centers(steps, shift, ideal, low, high):
+        for candidate in _CANDIDATES:
+            multipliers = np.clip(center + candidate, 0, 2**bits - 1)
+            offsets, turns, exact = _offsets(steps, multipliers, shift)
+            new = exact & (found.multipliers < 0)
+            found.multipliers[new] = multipliers[new]
+            found.offsets[new] = offsets[new]
+            found.turns[new] = turns[new]
+            if np.all(found.multipliers >= 0):
+                return found
     return None
+
+
+def _centers(
+    steps: Steps, shift: int, ideal: Int64Array, low: Int64Array, high: Int64Array
+) -> Iterator[Int64Array]:
+    """Where exact multipliers may lie: about the ideal, and where offsets have most room."""
+    yield ideal
+
+    def split(multipliers: Int64Array) -> Int64Array:
+        return _split_room(_bounds(steps, multipliers, shift))
+
+    def plain(multipliers: Int64Array) -> Int64Array:
+        return _plain_room(_bounds(steps, multipliers, shift))
+
+    for room in (split, plain):
+        yield _roomiest(room, low, high)
+
+
+def _roomiest(
+    room: Callable[[Int64Array], Int64Array], low: Int64Array, high: Int64Array
+) -> Int64Array:
+    """The multipliers that leave offsets most room, a concave function of them."""
+    low, high = low.copy(), high.copy()
+    while np.any(high - low > 2):
+        third = (high - low) // 3
+        left, right = low + third, high - third
+        rises = room(left) < room(right)
+        low, high = np.where(rises, left, low), np.where(rises, high, right)
+    best = low
+    for step in (1, 2):
+        other = np.minimum(low + step, high)
+        best = np.where(room(other) > room(best), other, best)
+    return best
 
 
 def apply(found: Scaling, sums: Int64Array, shift: int) -> Int64Array:
@@ -97,40 +136,64 @@ def apply(found: Scaling, sums: Int64Array, shift: int) -> Int64Array:
     return (wide - np.where(wide < (1 << (shift - 1)), taken, 0)) >> shift
 
 
-def _offsets(
-    steps: Steps, multipliers: Int64Array, shift: int
-) -> tuple[Int64Array, Int64Array, NDArray[np.bool_]]:
-    """Offsets and turns, and where they are exact.
+@dataclass(frozen=True, eq=False)
+class _Bounds:
+    """Least and largest offsets that the steps above zero allow, and those at zero and below."""
 
-    multiplier * begin + offset >= output * 2**shift holds the step, and the sum before it must stay
-    below; both above and below zero, where offsets may differ by 2**turn.
-    """
+    low: Int64Array
+    high: Int64Array
+    low_below: Int64Array
+    high_below: Int64Array
+
+
+def _bounds(steps: Steps, multipliers: Int64Array, shift: int) -> _Bounds:
+    """multiplier * begin + offset >= output * 2**shift holds a step, and stays below before it."""
     goal = steps.outputs[:, None] << shift
     least = goal - multipliers * steps.begins
     most = goal - 1 - multipliers * steps.before
     above = np.broadcast_to(steps.outputs[:, None] > 0, least.shape)
     reached = steps.begins <= steps.high
     left = steps.before >= steps.low
-    far = np.int64(2**62)
-    bounds = {}
-    for name, side in (("above", above), ("below", ~above)):
-        bounds[name] = (
-            np.where(side & reached, least, -far).max(axis=0, initial=-far),
-            np.where(side & left, most, far).min(axis=0, initial=far),
+    found = [
+        (
+            np.where(side & reached, least, -_FAR).max(axis=0, initial=-_FAR),
+            np.where(side & left, most, _FAR).min(axis=0, initial=_FAR),
         )
-    (low, high), (low_below, high_below) = bounds["above"], bounds["below"]
-    both_low, both_high = np.maximum(low, low_below), np.minimum(high, high_below)
+        for side in (above, ~above)
+    ]
+    return _Bounds(*found[0], *found[1])
+
+
+def _plain_room(bounds: _Bounds) -> Int64Array:
+    """Of one offset for all steps; below zero where there is none."""
+    high = np.minimum(bounds.high, bounds.high_below)
+    return high // 2 - np.maximum(bounds.low, bounds.low_below) // 2
+
+
+def _split_room(bounds: _Bounds) -> Int64Array:
+    """Of an offset for each side."""
+    above = bounds.high // 2 - bounds.low // 2
+    return np.minimum(above, bounds.high_below // 2 - bounds.low_below // 2)
+
+
+def _offsets(
+    steps: Steps, multipliers: Int64Array, shift: int
+) -> tuple[Int64Array, Int64Array, NDArray[np.bool_]]:
+    """Offsets and turns, and where they are exact: offsets of the two sides differ by 2**turn."""
+    bounds = _bounds(steps, multipliers, shift)
+    both_low = np.maximum(bounds.low, bounds.low_below)
+    both_high = np.minimum(bounds.high, bounds.high_below)
     plain = both_low <= both_high
     offsets = np.where(plain, _middle(both_low, both_high), 0)
     turns = np.zeros(len(multipliers), np.int64)
     for turn in range(shift, 0, -1):
-        least_both = np.maximum(low, low_below + (1 << turn))
-        most_both = np.minimum(high, high_below + (1 << turn))
-        new = ~plain & (turns == 0) & (least_both <= most_both)
-        offsets = np.where(new, _middle(least_both, most_both), offsets)
+        least = np.maximum(bounds.low, bounds.low_below + (1 << turn))
+        most = np.minimum(bounds.high, bounds.high_below + (1 << turn))
+        new = ~plain & (turns == 0) & (least <= most)
+        offsets = np.where(new, _middle(least, most), offsets)
         turns = np.where(new, turn, turns)
-    found = plain | (turns > 0)
     candidate = Scaling(multipliers, offsets, turns)
+    found = plain | (turns > 0)
     return offsets, turns, found & _holds(steps, candidate, shift)
 
 

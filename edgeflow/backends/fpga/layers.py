@@ -209,13 +209,15 @@ def _by_blocks(rows: NDArray[np.int8], lanes: int) -> NDArray[np.int8]:
 def _depthwise(case: _Case) -> Layer:
     weights = _constant(case, 1).astype(np.int8)
     _, height, width, channels = weights.shape
-    if channels != case.source.channels:
+    alone = case.source.channels == 1
+    if channels != case.source.channels and not alone:
         raise unsupported(case.node, "it has several outputs for each input channel")
     rows = weights.reshape(-1, channels).T
     loops = _window(case, height, width, 1, _blocks(channels, case.lanes))
     return _finish(
         case,
-        Mode.LANEWISE,
+        # All outputs of a single channel see it, as in a convolution.
+        Mode.BROADCAST if alone else Mode.LANEWISE,
         loops,
         _conv_sums(case, rows),
         _by_blocks(rows, case.lanes),

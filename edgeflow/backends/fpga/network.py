@@ -13,6 +13,7 @@ from edgeflow.backends.fpga.exact_steps import (
     LEAST_SHIFT,
     MOST_BITS,
     MOST_SHIFT,
+    USUAL_SHIFT,
     Scaling,
     scaling,
 )
@@ -69,11 +70,16 @@ def _narrowest_scalings(layers: Sequence[Layer], bits: int) -> tuple[int, tuple[
 
 
 def _scalings(layers: Sequence[Layer], bits: int) -> tuple[int, tuple[Scaling, ...]]:
-    """The largest shift for which all layers have exact constants, and these."""
+    """A shift for which all layers have exact constants, and these.
+
+    The largest of the usual ones, as precise as their adders are wide; larger ones where none does.
+    """
     largest = max((float(layer.steps.scales.max()) for layer in layers), default=1.0)
-    most = min(MOST_SHIFT, bits - math.ceil(math.log2(largest)))
+    most = bits - math.ceil(math.log2(largest))
+    usual = min(USUAL_SHIFT, most)
     inexact = None
-    for shift in range(most, LEAST_SHIFT - 1, -1):
+    larger = range(usual + 1, min(MOST_SHIFT, most) + 1)
+    for shift in (*range(usual, LEAST_SHIFT - 1, -1), *larger):
         found: list[Scaling] = []
         for layer in layers:
             constants = scaling(layer.steps, shift, bits)

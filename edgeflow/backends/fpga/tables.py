@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgeflow.backends.fpga.exact_steps import MOST_BITS, MOST_SHIFT, Steps, scaling, steps_of
+from edgeflow.backends.fpga.exact_steps import MOST_BITS, USUAL_SHIFT, Steps, scaling, steps_of
 from edgeflow.graph.fixed_point import Int64Array, multiply_by_quantized_multiplier
 from edgeflow.graph.ir import Graph, Node, OpKind
 from edgeflow.graph.kernels import KERNELS
@@ -68,7 +68,7 @@ def _add(graph: Graph, node: Node) -> Tables | None:
         tables = np.stack([(each + half) >> dropped for each in operands])
         sums = (tables[0][:, None] + tables[1]).ravel()
         steps = _steps(sums, outputs, scale * 2.0**dropped)
-        if steps is not None and scaling(steps, MOST_SHIFT, MOST_BITS) is not None:
+        if steps is not None and scaling(steps, USUAL_SHIFT, MOST_BITS) is not None:
             reached = OutputRange(int(outputs.min()), int(outputs.max()))
             return Tables(tables, steps, reached)
     return None

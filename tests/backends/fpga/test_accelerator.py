@@ -58,13 +58,26 @@ def test_the_keyword_network_of_mlperf_tiny_is_exact() -> None:
     assert _check(canonicalize(tflite.read(model)), 16, 2) > 0.9
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["ic_resnet8_int8", "kws_dscnn_int8", "vww_mobilenet_int8", "ad01_int8", "sww_int8"],
+)
+def test_the_networks_of_mlperf_tiny_have_exact_constants(name: str) -> None:
+    graph = canonicalize(tflite.read(shared_file(f"mlperf_tiny/{name}.tflite").read_bytes()))
+    network = network_of(graph, 16)
+    assert len(network.layers) == len(network.scalings)
+    assert all((each.multipliers >= 0).all() for each in network.scalings)
+
+
 def _layer(builder: GraphBuilder, x: Tensor, kind: OpKind, weights: np.ndarray) -> Tensor:
     rng = np.random.default_rng(7)
     scales = tuple(float(np.float32(s)) for s in rng.uniform(0.002, 0.01, len(weights)))
-    axis = Quantization(scales, (0,) * len(scales), 0)
+    depthwise = kind is OpKind.DEPTHWISE_CONV_2D
+    axis = Quantization(scales, (0,) * len(scales), 3 if depthwise else 0)
+    weights = weights.transpose(3, 1, 2, 0) if depthwise else weights
     assert x.quantization is not None
     biases = tuple(float(np.float32(s * x.quantization.scales[0])) for s in scales)
-    bias = rng.integers(-900, 900, len(weights)).astype(np.int32)
+    bias = rng.integers(-900, 900, len(scales)).astype(np.int32)
     constants = [
         builder.constant(weights.astype(np.int8), axis),
         builder.constant(bias, Quantization(biases, (0,) * len(biases), 0)),
@@ -93,6 +106,18 @@ def _convolution() -> Graph:
     x = builder.input((1, 12, 12, 16), Quantization((0.0625,), (3,)))
     x = _layer(builder, x, OpKind.CONV_2D, _weights(16, 3, 3, 16))
     return builder.build([x.name])
+
+
+def _several_outputs_of_one_channel() -> Graph:
+    """A depthwise layer with twelve outputs for its only channel."""
+    builder = GraphBuilder()
+    x = builder.input((1, 9, 7, 1), Quantization((0.0625,), (-20,)))
+    x = _layer(builder, x, OpKind.DEPTHWISE_CONV_2D, _weights(12, 3, 3, 1))
+    return builder.build([x.name])
+
+
+def test_a_single_channel_may_have_several_outputs() -> None:
+    _check(_several_outputs_of_one_channel(), 8, 2)
 
 
 @pytest.mark.parametrize(

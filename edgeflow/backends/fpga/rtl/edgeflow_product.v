@@ -12,14 +12,14 @@ module edgeflow_product #(
 );
     // The highest bit of two's complement counts as negative.
     generate
-        if (SOFT && WEIGHT_WIDTH <= 4) begin : narrow
+        if (SOFT && WEIGHT_WIDTH <= 4) begin : in_little_logic
             wire signed [3:0] bits = weight;
             wire signed [12:0] wide = value;
             wire signed [12:0] low = (bits[0] ? wide : 13'sd0) + (bits[1] ? wide <<< 1 : 13'sd0);
             wire signed [12:0] high = (bits[2] ? wide : 13'sd0) - (bits[3] ? wide <<< 1 : 13'sd0);
             wire signed [12:0] all = low + (high <<< 2);
             always @(posedge clock) product <= all[WEIGHT_WIDTH+8:0];
-        end else if (SOFT) begin : soft
+        end else if (SOFT) begin : in_logic
             wire signed [7:0] bits = weight;
             wire signed [16:0] wide = value;
             wire signed [16:0] pair_0 = (bits[0] ? wide : 17'sd0) + (bits[1] ? wide <<< 1 : 17'sd0);
@@ -33,7 +33,7 @@ module edgeflow_product #(
                 four_1 <= pair_2 + (pair_3 <<< 2);
             end
             always @* product = eight[WEIGHT_WIDTH+8:0];
-        end else begin : hard
+        end else begin : in_multiplier
             always @(posedge clock) product <= value * weight;
         end
     endgenerate
