@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,14 @@ ROOT = Path(__file__).parents[2]
 
 def start(run_dir: Path, pause_seconds: float) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", PROGRAM, str(run_dir), str(pause_seconds), "0"]
-    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Tests that were started in the background of a shell hand on that it is ignored.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 def cached(run_dir: Path) -> list[bool]:

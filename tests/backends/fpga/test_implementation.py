@@ -56,7 +56,7 @@ def test_what_the_design_uses_is_told(routed: Implementation) -> None:
 
 def test_a_design_that_does_not_fit_is_told_so() -> None:
     with pytest.raises(DoesNotFitError, match="does not fit ice40 up5k"):
-        implement(_design(16).files, CORE, _part(), 24e6)
+        implement(_design(32).files, CORE, _part(), 24e6)
 
 
 def test_what_a_tool_says_is_told() -> None:
