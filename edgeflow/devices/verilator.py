@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeflow.backends.fpga.verilog import CORE, CORE_FILES, Design
+from edgeflow.backends.fpga.verilog import CORE, Design
 from edgeflow.devices.device import flat_inputs
 from edgeflow.errors import DeviceFaultError, DeviceTimeoutError, MissingToolError, ToolFailedError
 
@@ -55,7 +55,7 @@ def lint(design: Design) -> None:
                 *_LINT,
                 "--top-module",
                 CORE,
-                *CORE_FILES,
+                *design.sources,
             ],
             folder,
         )
@@ -76,7 +76,7 @@ def simulate(
     with tempfile.TemporaryDirectory(prefix="edgeflow-rtl-") as name:
         folder = Path(name)
         _place(netlist or design.files, folder)
-        _build(design, tuple(netlist or CORE_FILES), folder)
+        _build(design, tuple(netlist or design.sources), folder)
         (folder / "inputs").write_bytes(rows.tobytes())
         command = [str(folder / "simulate"), "inputs", "answers", "cycles"]
         try:

@@ -79,14 +79,11 @@ def steps_of(
 
 def scaling(steps: Steps, shift: int, bits: int) -> Scaling | None:
     """The constants for one shift and multipliers of so many bits; None where some have none."""
-    ideal = np.rint(steps.scales * 2.0**shift).astype(np.int64)
-    low, high = np.maximum(ideal - _REACH, 0), np.minimum(ideal + _REACH, 2**bits - 1)
-    low = np.minimum(low, high)
-    found = Scaling(*(np.full(len(ideal), -1, np.int64) for _ in range(3)))
-    for center in _centers(steps, shift, ideal, low, high):
+    found = Scaling(*(np.full(len(steps.scales), -1, np.int64) for _ in range(3)))
+    for center in centers(steps, shift, bits):
         for candidate in _CANDIDATES:
             multipliers = np.clip(center + candidate, 0, 2**bits - 1)
-            offsets, turns, exact = _offsets(steps, multipliers, shift)
+            offsets, turns, exact = offsets_of(steps, multipliers, shift)
             new = exact & (found.multipliers < 0)
             found.multipliers[new] = multipliers[new]
             found.offsets[new] = offsets[new]
@@ -96,10 +93,11 @@ def scaling(steps: Steps, shift: int, bits: int) -> Scaling | None:
     return None
 
 
-def _centers(
-    steps: Steps, shift: int, ideal: Int64Array, low: Int64Array, high: Int64Array
-) -> Iterator[Int64Array]:
+def centers(steps: Steps, shift: int, bits: int) -> Iterator[Int64Array]:
     """Where exact multipliers may lie: about the ideal, and where offsets have most room."""
+    ideal = np.rint(steps.scales * 2.0**shift).astype(np.int64)
+    low, high = np.maximum(ideal - _REACH, 0), np.minimum(ideal + _REACH, 2**bits - 1)
+    low = np.minimum(low, high)
     yield ideal
 
     def split(multipliers: Int64Array) -> Int64Array:
@@ -176,7 +174,7 @@ def _split_room(bounds: _Bounds) -> Int64Array:
     return np.minimum(above, bounds.high_below // 2 - bounds.low_below // 2)
 
 
-def _offsets(
+def offsets_of(
     steps: Steps, multipliers: Int64Array, shift: int
 ) -> tuple[Int64Array, Int64Array, NDArray[np.bool_]]:
     """Offsets and turns, and where they are exact: offsets of the two sides differ by 2**turn."""

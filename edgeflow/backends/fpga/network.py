@@ -32,7 +32,7 @@ def network_of(graph: Graph, lanes: int, multiplier_bits: int = MOST_BITS) -> Ne
 
     Raises UnsupportedOperatorError for what the accelerator does not do.
     """
-    same = _same_places(graph)
+    same = same_places(graph)
     features = {name: feature_of(graph.tensors[name]) for name in graph.inputs}
     layers: list[Layer] = []
     for node in accelerated(graph):
@@ -110,7 +110,7 @@ def answer_of(graph: Graph) -> str:
     return nodes[-1].outputs[0] if nodes else graph.inputs[0]
 
 
-def _same_places(graph: Graph) -> Mapping[str, str]:
+def same_places(graph: Graph) -> Mapping[str, str]:
     """Results of reshapes by the tensors in whose places they are read.
 
     Flattening keeps the order of values, and where a dense layer reads it, nothing must move.

@@ -28,21 +28,27 @@ class Design:
 
     Files ending in .v are compiled, .vh included, .hex read by $readmemh; bytes go in and out in
     the order of the graph's tensors. `cycles` are from the last byte of the input to the first one
-    of the answer, `layer_cycles` those until the next layer begins, by node.
+    of the answer, `layer_cycles` those until the next layer begins, by node. A network in space has
+    no `lanes`: every product is logic of its own.
     """
 
     files: Mapping[str, str]
     given_bytes: int
     answer_bytes: int
     useful_macs: int
-    lanes: int
+    lanes: int | None
     cycles: int
     layer_cycles: Mapping[str, int]
 
     @property
-    def macs_per_lane_and_cycle(self) -> float:
-        """Products of the network for each lane and cycle."""
-        return self.useful_macs / self.lanes / self.cycles
+    def sources(self) -> tuple[str, ...]:
+        """The names of its Verilog files."""
+        return tuple(sorted(name for name in self.files if name.endswith(".v")))
+
+    @property
+    def macs_per_lane_and_cycle(self) -> float | None:
+        """Products of the network for each lane and cycle, where there are lanes."""
+        return self.useful_macs / self.lanes / self.cycles if self.lanes else None
 
 
 def design_of(network: Network, half: int, soft_lanes: bool = False) -> Design:
