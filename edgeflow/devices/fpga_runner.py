@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from edgeflow.backends.fpga.network import finish
 from edgeflow.backends.fpga.verilog import Design
 from edgeflow.devices.device import DeviceRun
-from edgeflow.devices.verilator import SOURCE, Simulation, simulate
+from edgeflow.devices.verilator import SOURCE, Simulation, simulate, stream
+from edgeflow.errors import DeviceFaultError
 from edgeflow.figures import FigureKind
 from edgeflow.graph.ir import Graph
 
@@ -21,6 +22,16 @@ class DesignRun:
 
     run: DeviceRun
     simulation: Simulation
+
+
+def require_pace(design: Design, graph: Graph, inputs: NDArray[np.int8], run: DeviceRun) -> None:
+    """Raise DeviceFaultError where a network in space answers otherwise given an input a cycle."""
+    outputs = finish(graph, stream(design, inputs)).reshape(len(inputs), -1)
+    if not np.array_equal(outputs, run.outputs):
+        raise DeviceFaultError(
+            "Given an input in every cycle the network answers otherwise than with pauses.",
+            hint="Report this as a defect.",
+        )
 
 
 def run_design(design: Design, graph: Graph, inputs: NDArray[np.int8]) -> DesignRun:

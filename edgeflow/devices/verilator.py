@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeflow.backends.fpga.spatial.verilog import NETWORK
 from edgeflow.backends.fpga.verilog import CORE, Design
 from edgeflow.devices.device import flat_inputs
 from edgeflow.errors import DeviceFaultError, DeviceTimeoutError, MissingToolError, ToolFailedError
@@ -78,24 +79,53 @@ def simulate(
         _place(netlist or design.files, folder)
         _build(design, tuple(netlist or design.sources), folder)
         (folder / "inputs").write_bytes(rows.tobytes())
-        command = [str(folder / "simulate"), "inputs", "answers", "cycles"]
-        try:
-            finished = subprocess.run(
-                command, cwd=folder, capture_output=True, timeout=seconds, check=False
-            )
-        except subprocess.TimeoutExpired as error:
-            raise DeviceTimeoutError(
-                f"The simulation did not end within {seconds:.0f} s.",
-                hint="Give fewer images or a higher limit.",
-            ) from error
-        if finished.returncode != 0:
-            raise DeviceFaultError(
-                f"The simulation failed: {finished.stderr.decode('utf-8', 'replace').strip()}",
-                hint="Report this as a defect.",
-            )
+        _simulated(["simulate", "inputs", "answers", "cycles"], folder, seconds)
         answers = np.fromfile(folder / "answers", np.int8).reshape(len(rows), -1)
         cycles = np.fromfile(folder / "cycles", np.int64).reshape(-1, 3)
     return Simulation(answers, cycles[:, 1], cycles[:, 0], cycles[:, 2])
+
+
+def stream(design: Design, inputs: NDArray[np.int8], seconds: float = 3600.0) -> NDArray[np.int8]:
+    """The answers of a network in space, int8 [N, answer bytes], given an input in every cycle.
+
+    Raises what `simulate` raises.
+    """
+    rows = flat_inputs(inputs, design.given_bytes)
+    with tempfile.TemporaryDirectory(prefix="edgeflow-rtl-") as name:
+        folder = Path(name)
+        _place(design.files, folder)
+        macros = {
+            "GIVEN_BYTES": design.given_bytes,
+            "ANSWER_BYTES": design.answer_bytes,
+            # The core counts one more, until a byte leaves.
+            "CYCLES": design.cycles - 1,
+        }
+        sources = [source for source in design.sources if source != f"{CORE}.v"]
+        build_simulation(folder, NETWORK, sources, "stream", macros)
+        (folder / "inputs").write_bytes(rows.tobytes())
+        _simulated(["stream", "inputs", "answers"], folder, seconds)
+        return np.fromfile(folder / "answers", np.int8).reshape(len(rows), -1)
+
+
+def _simulated(command: Sequence[str], folder: Path, seconds: float) -> None:
+    try:
+        finished = subprocess.run(
+            [str(folder / command[0]), *command[1:]],
+            cwd=folder,
+            capture_output=True,
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise DeviceTimeoutError(
+            f"The simulation did not end within {seconds:.0f} s.",
+            hint="Give fewer images or a higher limit.",
+        ) from error
+    if finished.returncode != 0:
+        raise DeviceFaultError(
+            f"The simulation failed: {finished.stderr.decode('utf-8', 'replace').strip()}",
+            hint="Report this as a defect.",
+        )
 
 
 def _place(files: Mapping[str, str], folder: Path) -> None:

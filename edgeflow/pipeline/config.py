@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from edgeflow.backends.engine import Engine, EngineOptions
 from edgeflow.backends.firmware.options import MemoryOptions
+from edgeflow.backends.fpga.style import FpgaStyle
 from edgeflow.data.options import DataOptions
 from edgeflow.errors import ConfigError
 from edgeflow.gate.budget import Budget
@@ -49,7 +50,7 @@ class BuildOptions(BaseModel):
     is the seed of every section that does not set its own. `engine` "tflm" builds with the user's
     checkouts at `tflm_path` and `cmsis_nn_path`, and further folders of headers for them; None is
     edgeflow's own for microcontrollers, and on Linux the fastest of all. `device` is a board that
-    runs the artifact, ssh://[user@]host[:port].
+    runs the artifact, ssh://[user@]host[:port]. `style` is for FPGAs; None is folded.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,6 +64,7 @@ class BuildOptions(BaseModel):
     cmsis_nn_path: str | None = None
     tflm_include: tuple[str, ...] = ()
     device: str | None = None
+    style: FpgaStyle | None = None
 
     @model_validator(mode="after")
     def _paths_belong_to_their_engine(self) -> BuildOptions:

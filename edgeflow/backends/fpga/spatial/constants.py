@@ -99,9 +99,7 @@ def _by_digits(goals: list[int], most: int) -> list[Int64Array]:
     return found
 
 
-def _exact(
-    steps: Steps, channel: int, candidates: Int64Array, shift: int
-) -> Requantization | None:
+def _exact(steps: Steps, channel: int, candidates: Int64Array, shift: int) -> Requantization | None:
     """The cheapest of the candidates that are exact: without a turn where there is one."""
     copies = _alone(steps, channel, len(candidates))
     offsets, turns, exact = offsets_of(copies, candidates, shift)

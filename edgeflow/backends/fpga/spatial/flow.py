@@ -83,7 +83,8 @@ class Entry:
 
 Operation = Given | Constant | Sum | Shifted | Turned | Clamped | Largest | Entry
 
-_LEVELS = {Sum: 1, Turned: 1, Clamped: 1, Largest: 1, Entry: 2}
+# A comparison is an adder, and what it chooses takes about as long again.
+_LEVELS = {Sum: 1, Turned: 2, Clamped: 2, Largest: 2, Entry: 2}
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,14 @@ class Flow:
     def values(self) -> tuple[Value, ...]:
         """All so far; sources lie before those that read them."""
         return tuple(self._values)
+
+    def ends(self, number: int) -> tuple[int, int]:
+        """The least and the largest number that a value can be."""
+        return self._values[number].low, self._values[number].high
+
+    def level(self, number: int) -> int:
+        """How many adders lie before a value."""
+        return self._values[number].level
 
     def constant(self, number: int) -> int:
         """A number."""

@@ -49,8 +49,8 @@ class Kernel:
 def kernel_of(layer: Layer, forms: Sequence[Form], channels: int) -> Kernel:
     """The kernel of a layer of so many output channels.
 
-    Inputs are the window's values, channels innermost; of a TABLE layer one channel of each operand,
-    for one channel of the result.
+    Inputs are the window's values, channels innermost; of a TABLE layer one channel of each
+    operand, for one channel of the result.
     """
     match layer.mode:
         case Mode.BROADCAST:
@@ -125,7 +125,7 @@ def _table(layer: Layer, forms: Sequence[Form]) -> Kernel:
     flow = Flow([(form.low, form.high) for form in forms])
     # A single operand's entries lie in the second table.
     tables = layer.tables[-len(forms) :]
-    entries = []
+    entries: list[Term | None] = []
     for number, (form, table) in enumerate(zip(forms, tables, strict=True)):
         first = form.zero + 128
         row = table[first + form.low : first + form.high + 1]
@@ -134,13 +134,13 @@ def _table(layer: Layer, forms: Sequence[Form]) -> Kernel:
     return _finish(layer, forms, flow, [_requantized(flow, layer, term, 0, 0)])
 
 
-def _requantized(flow: Flow, layer: Layer, term: Term, channel: int, moved: int) -> int:
+def _requantized(flow: Flow, layer: Layer, term: Term | None, channel: int, moved: int) -> int:
     """The result of a channel's sum; `moved` is what the sum's inputs leave out."""
     steps = layer.steps
     channel = channel if steps.begins.shape[1] > 1 else 0
     constants = simplest(steps, channel)
     result = result_of(layer)
-    if term.value is not None and not term.negative and term.shift == 0:
+    if term is not None and not term.negative and term.shift == 0:
         low, high = int(steps.low[channel]) - moved, int(steps.high[channel]) - moved
         term = Term(flow.narrowed(term.value, low, high))
     number = _scaled(flow, term, constants, constants.offset + constants.multiplier * moved)
@@ -151,16 +151,16 @@ def _requantized(flow: Flow, layer: Layer, term: Term, channel: int, moved: int)
     return flow.clamped(number, result.low, result.high)
 
 
-def _scaled(flow: Flow, term: Term, constants: Requantization, offset: int) -> int:
+def _scaled(flow: Flow, term: Term | None, constants: Requantization, offset: int) -> int:
     """multiplier * term + offset."""
-    terms = [] if offset == 0 else [Term(flow.constant(offset))]
-    if term.value is not None:
+    terms: list[Term | None] = [] if offset == 0 else [Term(flow.constant(offset))]
+    if term is not None:
         terms += [
             Term(term.value, term.shift + exponent, term.negative != (sign < 0))
             for sign, exponent in signed_digits(constants.multiplier)
         ]
     found = total(flow, terms)
-    if found.value is None:
+    if found is None:
         return flow.constant(0)
     if not found.negative and found.shift == 0:
         return found.value

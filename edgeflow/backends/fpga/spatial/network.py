@@ -65,6 +65,4 @@ def arrange(
         )
     same = same_places(graph)
     answer = answer_of(graph)
-    return Arrangement(
-        tuple(parts), features, forms, times, given, same.get(answer, answer)
-    )
+    return Arrangement(tuple(parts), features, forms, times, given, same.get(answer, answer))

@@ -19,9 +19,9 @@ from edgeflow.graph.fixed_point import Int64Array
 
 @dataclass(frozen=True)
 class Term:
-    """(-1)**negative * value << shift; no value stands for zero."""
+    """(-1)**negative * value << shift."""
 
-    value: int | None
+    value: int
     shift: int = 0
     negative: bool = False
 
@@ -47,15 +47,15 @@ def digits(weights: Int64Array) -> int:
     return sum(len(signed_digits(int(number))) * int(count) for number, count in pairs)
 
 
-def products(flow: Flow, inputs: Sequence[int], weights: Int64Array) -> list[Term]:
-    """`weights` [inputs, outputs] by the values `inputs`: a term for each output.
+def products(flow: Flow, inputs: Sequence[int], weights: Int64Array) -> list[Term | None]:
+    """`weights` [inputs, outputs] by the values `inputs`: a term for each output, None for zero.
 
     Raises MissingToolError without da4ml.
     """
-    ranges = [(flow.values[n].low, flow.values[n].high) for n in inputs]
-    exact = [(float(low), float(high), 1.0) for low, high in ranges]
-    solution = _solve(weights, exact, [float(flow.values[n].level) for n in inputs])
-    terms = [Term(n) for n in inputs]
+    ends = [flow.ends(n) for n in inputs]
+    ranges = [(float(low), float(high), 1.0) for low, high in ends]
+    solution = _solve(weights, ranges, [float(flow.level(n)) for n in inputs])
+    terms: list[Term | None] = [Term(n) for n in inputs]
     for stage in solution.solutions:
         terms = _stage(flow, stage, terms)
     return terms
@@ -80,42 +80,44 @@ def _solve(
     )
 
 
-def _stage(flow: Flow, stage: Any, given: list[Term]) -> list[Term]:
+def _stage(flow: Flow, stage: Any, given: list[Term | None]) -> list[Term | None]:
     """One of da4ml's lists of additions; its numbers are reals, a term's shift says their unit."""
-    found: list[Term] = []
+    found: list[Term | None] = []
     for operation in stage.ops:
         match operation.opcode:
             case -1:
-                term = given[operation.id0]
-                shift = term.shift + int(stage.inp_shifts[operation.id0])
-                found.append(Term(term.value, shift, term.negative))
+                shift = int(stage.inp_shifts[operation.id0])
+                found.append(_moved(given[operation.id0], shift, negative=False))
             case 0 | 1:
-                right = found[operation.id1]
-                moved = Term(
-                    right.value,
-                    right.shift + int(operation.data),
-                    right.negative != (operation.opcode == 1),
+                right = _moved(
+                    found[operation.id1], int(operation.data), negative=operation.opcode == 1
                 )
-                found.append(added(flow, found[operation.id0], moved))
+                found.append(total(flow, [found[operation.id0], right]))
             case other:
                 raise AssertionError(f"da4ml gave operation {other}")
     outputs = zip(stage.out_idxs, stage.out_shifts, stage.out_negs, strict=True)
     return [
-        Term(None)
-        if index < 0
-        else Term(
-            found[index].value,
-            found[index].shift + int(shift),
-            found[index].negative != bool(negative),
-        )
+        None if index < 0 else _moved(found[index], int(shift), negative=bool(negative))
         for index, shift, negative in outputs
     ]
 
 
-def added(flow: Flow, left: Term, right: Term) -> Term:
+def _moved(term: Term | None, shift: int, *, negative: bool) -> Term | None:
+    return term and Term(term.value, term.shift + shift, term.negative != negative)
+
+
+def total(flow: Flow, terms: Sequence[Term | None]) -> Term | None:
+    """The sum of terms, those of lowest level first, so that few levels lie over another."""
+    left = [term for term in terms if term is not None]
+    while len(left) > 1:
+        left.sort(key=lambda term: flow.level(term.value), reverse=True)
+        second, first = left.pop(), left.pop()
+        left.append(_added(flow, first, second))
+    return left[0] if left else None
+
+
+def _added(flow: Flow, left: Term, right: Term) -> Term:
     """The sum of two terms; of two negative ones the negative sum."""
-    if left.value is None or right.value is None:
-        return left if right.value is None else right
     if left.negative and not right.negative:
         left, right = right, left
     unit = min(left.shift, right.shift)
@@ -127,19 +129,3 @@ def added(flow: Flow, left: Term, right: Term) -> Term:
         subtract=left.negative != right.negative,
     )
     return Term(value, unit, left.negative)
-
-
-def total(flow: Flow, terms: Sequence[Term]) -> Term:
-    """The sum of terms, those of lowest level first, so that few levels lie over another."""
-    left = list(terms)
-    if not left:
-        return Term(None)
-
-    def level(term: Term) -> int:
-        return 0 if term.value is None else flow.values[term.value].level
-
-    while len(left) > 1:
-        left.sort(key=level, reverse=True)
-        first, second = left.pop(), left.pop()
-        left.append(added(flow, first, second))
-    return left[0]

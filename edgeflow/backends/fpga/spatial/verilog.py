@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from importlib.resources import files as resource_files
 
+from edgeflow.backends.fpga.implementation import SUMS
 from edgeflow.backends.fpga.spatial.arrangement import Arrangement, Element, Part, size
 from edgeflow.backends.fpga.spatial.flow import (
     Clamped,
@@ -38,13 +39,25 @@ def spatial_design(arrangement: Arrangement) -> Design:
         lanes=None,
         # A cycle more until the first byte of the answer is there.
         cycles=arrangement.cycles + 1,
-        layer_cycles={part.layer.name: part.stages.cycles for part in arrangement.parts},
+        layer_cycles=_layer_cycles(arrangement),
     )
 
 
+def _layer_cycles(arrangement: Arrangement) -> dict[str, int]:
+    """Cycles of each layer; those of layers side by side do not add up. The last one sends."""
+    found = {part.layer.name: part.stages.cycles for part in arrangement.parts}
+    if arrangement.parts:
+        found[arrangement.parts[-1].layer.name] += 1
+    return found
+
+
 def _texts(arrangement: Arrangement) -> dict[str, str]:
-    shell = resource_files("edgeflow.backends.fpga") / "rtl" / _SHELL
-    found = {f"{CORE}.v": shell.read_text("utf-8"), f"{NETWORK}.v": _network(arrangement)}
+    rtl = resource_files("edgeflow.backends.fpga") / "rtl"
+    found = {
+        f"{CORE}.v": (rtl / _SHELL).read_text("utf-8"),
+        f"{NETWORK}.v": _network(arrangement),
+        SUMS: (rtl / SUMS).read_text("utf-8"),
+    }
     for number, part in enumerate(arrangement.parts):
         found[f"{_layer(number)}.v"] = _kernel(_layer(number), part.kernel, part.stages)
     sizes = {
