@@ -127,7 +127,7 @@ def test_lanes_are_busy_in_four_of_five_cycles(graph: Graph, lanes: int) -> None
     assert _check(graph, lanes, 2) >= 0.8
 
 
-@pytest.mark.parametrize("bits", [8, 4])
+@pytest.mark.parametrize("bits", [8, 5, 3])
 def test_lanes_in_logic_beside_smaller_multipliers_are_exact_too(bits: int) -> None:
     _check(dense_digits(bits), 4, 2, half=15, soft_lanes=True)
 

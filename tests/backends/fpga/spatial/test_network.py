@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks.reference_networks import dense_digits
 from edgeflow.backends.fpga.spatial.arrangement import Arrangement, size
 from edgeflow.backends.fpga.spatial.cost import Cost, cost_of, require_fit, require_room
 from edgeflow.backends.fpga.spatial.flow import Sum, evaluate
@@ -136,3 +137,17 @@ def test_what_cannot_fit_is_refused_with_figures_before_synthesis() -> None:
     layers, features = spatial_layers(_small())
     with pytest.raises(DoesNotFitError, match="signed digits in all places"):
         require_room(layers, features, part.model_copy(update={"luts": 1000}))
+
+
+@pytest.mark.parametrize("bits", range(2, 9))
+def test_weights_of_every_width_are_exact(bits: int) -> None:
+    graph = dense_digits(bits)
+    arrangement = _arranged(graph)
+    x = _inputs(graph, 6)
+    expected = trace(graph, {graph.inputs[0]: x})[arrangement.answer].reshape(6, -1)
+    assert np.array_equal(_answers(arrangement, x.reshape(6, -1).astype(np.int64)), expected)
+
+
+def test_narrower_weights_take_less_logic() -> None:
+    luts = [cost_of(_arranged(dense_digits(bits)), 5).luts for bits in (2, 4, 8)]
+    assert 2 * luts[0] < luts[1] < 0.6 * luts[2]
