@@ -65,7 +65,6 @@ CASES = (
     Case("digits 64-32-10", "ecp5-25k", 8, 115e6, _dense),
     Case("digits 64-32-10", "ice40-up5k", 8, 43e6, _dense),
     Case("digits 64-32-10, int4", "ice40-up5k", 16, 40e6, lambda _: dense_digits(4)),
-    Case("digits 64-32-10, int4", "ecp5-85k", None, 100e6, lambda _: dense_digits(4)),
     Case("small, digits", "ecp5-25k", 16, 115e6, lambda _: lowered(REFERENCES[0])),
     Case("DS-CNN, keywords", "ecp5-25k", 16, 112e6, _file("kws_dscnn_int8")),
     Case("DS-CNN, keywords", "ecp5-45k", 32, 112e6, _file("kws_dscnn_int8")),
