@@ -38,7 +38,7 @@ $(VENV)/.installed: $(VENV)/.python pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(PIP_INSTALL) -e ".[test,tvm,tf,gpu,fpga]"
+	$(PIP_INSTALL) -e ".[test,tvm,tf,gpu,fpga,hls]"
 	touch $@
 
 clean:

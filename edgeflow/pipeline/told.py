@@ -18,6 +18,9 @@ def require_told(config: Config, target: Target) -> None:
     if target.family is TargetFamily.FPGA:
         _require_for_fpga(config, target)
         return
+    if target.family is TargetFamily.HLS:
+        _require_for_project(config, target)
+        return
     if config.build.style is not None:
         raise ConfigError(
             f"style = '{config.build.style}' is for FPGAs, {target.name} is none",
@@ -93,6 +96,39 @@ def _require_for_fpga(config: Config, target: Target) -> None:
         raise ConfigError(
             f"[budget] instructions: {target.name} executes none",
             hint="use the budget latency=",
+        )
+    if config.grow.enabled or config.search.enabled:
+        section = "grow" if config.grow.enabled else "search"
+        raise ConfigError(
+            f"[{section}] is for microcontrollers, {target.name} is none",
+            hint="choose a microcontroller as target, or build without it",
+        )
+
+
+def _require_for_project(config: Config, target: Target) -> None:
+    """A project has answers; its costs are the vendor's tools' to tell."""
+    asked = {
+        "[build] device": config.build.device,
+        "[build] style": config.build.style,
+        "[build] engine": None if config.build.engine is Engine.EDGEFLOW else config.build.engine,
+    }
+    for option, value in asked.items():
+        if value is not None:
+            raise ConfigError(
+                f"{option} = '{value}': {target.name} is a project for a vendor's compiler",
+                hint="leave it out",
+            )
+    budget = config.budget
+    limits = (
+        budget.instructions,
+        budget.latency_seconds,
+        budget.flash_bytes,
+        budget.ram_bytes,
+    )
+    if any(limit is not None for limit in limits):
+        raise ConfigError(
+            f"[budget]: only the vendor's tools tell what a project for {target.name} costs",
+            hint="leave out budgets other than the score's",
         )
     if config.grow.enabled or config.search.enabled:
         section = "grow" if config.grow.enabled else "search"

@@ -25,7 +25,7 @@ def render(summary: Summary) -> str:
         "scores": plots.score_plot(summary) if summary.all_scores else "",
         "layers": plots.layer_plot(summary) if summary.cost_unit else "",
         "arena": plots.arena_plot(summary) if summary.arena_peak is not None else "",
-        "regions": plots.region_plot(summary),
+        "regions": plots.region_plot(summary) if summary.regions else "",
         "growth": plots.growth_plot(summary) if summary.growth else "",
         "search": front_plot(summary) if summary.search and summary.search.front else "",
         "training": plots.training_plot(summary) if summary.epochs else "",

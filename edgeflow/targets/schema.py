@@ -23,6 +23,8 @@ class TargetFamily(StrEnum):
     MICROCONTROLLER = "microcontroller"
     LINUX = "linux"
     FPGA = "fpga"
+    HLS = "hls"
+    """A vendor's high-level synthesis: the artifact is a project for it."""
 
 
 class FpgaFamily(StrEnum):
@@ -30,6 +32,14 @@ class FpgaFamily(StrEnum):
 
     ECP5 = "ecp5"
     ICE40 = "ice40"
+
+
+class HlsCompiler(StrEnum):
+    """Vendors' compilers for which there are projects, by the name of hls4ml's backend."""
+
+    VITIS = "Vitis"
+    QUARTUS = "Quartus"
+    CATAPULT = "Catapult"
 
 
 class KernelSet(StrEnum):
@@ -50,6 +60,7 @@ class RunnerKind(StrEnum):
     HOST = "host"
     QEMU_USER = "qemu-user"
     VERILATOR = "verilator"
+    HLS_CPP = "hls-c++"
 
 
 class MemoryKind(StrEnum):
@@ -117,10 +128,13 @@ class Simd(_Value):
 class Toolchain(_Value):
     """How an artifact is built: of C, the compiler's target triple, CPU and extra flags."""
 
-    compiler: Literal["zig", "yosys"] = "zig"
+    compiler: Literal["zig", "yosys", "hls4ml"] = "zig"
     triple: str
     cpu: str
     flags: tuple[str, ...] = ("-O2",)
+
+
+_NO_PROCESSOR = frozenset({RunnerKind.HOST, RunnerKind.VERILATOR, RunnerKind.HLS_CPP})
 
 
 class Runner(_Value):
@@ -137,7 +151,7 @@ class Runner(_Value):
     def _whole_boards_have_names(self) -> Runner:
         if (self.kind is RunnerKind.QEMU) != bool(self.machine):
             raise ValueError(f"machine: is for kind = '{RunnerKind.QEMU}', which needs it")
-        if not self.cpu_model and self.kind not in (RunnerKind.HOST, RunnerKind.VERILATOR):
+        if not self.cpu_model and self.kind not in _NO_PROCESSOR:
             raise ValueError("cpu_model: an emulator needs the processor that it shall be")
         return self
 
@@ -219,6 +233,14 @@ class Fpga(_Value):
         return self
 
 
+class Hls(_Value):
+    """The vendor's compiler, the device as it names it, and its programs that must be installed."""
+
+    compiler: HlsCompiler
+    device: str = Field(pattern=r"^[A-Za-z0-9-]+$")
+    programs: tuple[str, ...] = Field(min_length=1)
+
+
 class Roofline(_Value):
     """What one core reaches at best: the constants of a bound below which no inference takes time.
 
@@ -233,6 +255,7 @@ class Roofline(_Value):
 
 
 _LINUX_RUNNERS = frozenset({RunnerKind.HOST, RunnerKind.QEMU_USER})
+_RUNNER_OF = {TargetFamily.FPGA: RunnerKind.VERILATOR, TargetFamily.HLS: RunnerKind.HLS_CPP}
 _ADDRESSES = 2**32
 
 
@@ -244,7 +267,7 @@ class Target(_Value):
     description: str
     family: TargetFamily
     core: Core
-    memory: tuple[MemoryRegion, ...]
+    memory: tuple[MemoryRegion, ...] = ()
     operators: tuple[LegalOperator, ...]
     simd: Simd
     toolchain: Toolchain
@@ -253,12 +276,14 @@ class Target(_Value):
     linux: LinuxSystem | None = None
     gpu: Gpu | None = None
     fpga: Fpga | None = None
+    hls: Hls | None = None
     roofline: Roofline | None = None
     sources: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _regions_make_sense(self) -> Target:
-        for kind in MemoryKind:
+        # What a project takes, only the vendor's tools tell.
+        for kind in () if self.family is TargetFamily.HLS else MemoryKind:
             if not any(region.kind is kind for region in self.memory):
                 raise ValueError(f"memory: no region of kind '{kind}'")
         if self.family is TargetFamily.MICROCONTROLLER:
@@ -284,13 +309,12 @@ class Target(_Value):
         if is_linux != (self.runner.kind in _LINUX_RUNNERS):
             allowed = [k for k in RunnerKind if (k in _LINUX_RUNNERS) == is_linux]
             raise ValueError(f"runner.kind: family '{self.family}' runs in {' or '.join(allowed)}")
-        is_fpga = self.family is TargetFamily.FPGA
-        if is_fpga != (self.fpga is not None):
-            raise ValueError(f"fpga: is for family = '{TargetFamily.FPGA}', which needs it")
-        if is_fpga != (self.runner.kind is RunnerKind.VERILATOR):
-            raise ValueError(
-                f"runner.kind: '{RunnerKind.VERILATOR}' is for family = '{TargetFamily.FPGA}'"
-            )
+        for family, section in ((TargetFamily.FPGA, "fpga"), (TargetFamily.HLS, "hls")):
+            is_one, runner = self.family is family, _RUNNER_OF[family]
+            if is_one != (getattr(self, section) is not None):
+                raise ValueError(f"{section}: is for family = '{family}', which needs it")
+            if is_one != (self.runner.kind is runner):
+                raise ValueError(f"runner.kind: '{runner}' is for family = '{family}'")
         if self.gpu is not None and not is_linux:
             raise ValueError(f"gpu: is for family = '{TargetFamily.LINUX}'")
         return self

@@ -18,9 +18,10 @@ from edgeflow.targets.registry import (
     names,
     validate,
 )
-from edgeflow.targets.schema import MemoryKind, Target
+from edgeflow.targets.schema import MemoryKind, Target, TargetFamily
 
 SHIPPED = (
+    "catapult",
     "cortex-m0plus",
     "cortex-m3",
     "cortex-m33",
@@ -41,6 +42,7 @@ SHIPPED = (
     "mps2-an386",
     "mps2-an500",
     "mps3-an547",
+    "quartus",
     "raspberry-pi-4",
     "raspberry-pi-5",
     "riscv32",
@@ -48,6 +50,7 @@ SHIPPED = (
     "stm32h7a3",
     "stm32l4r5",
     "ulx3s-85f",
+    "vitis-hls",
 )
 
 NOT_ON_FPGAS = {OpKind.MUL, OpKind.PAD, OpKind.CONCATENATION}
@@ -87,10 +90,14 @@ def test_the_shipped_targets_are_all_there() -> None:
 def test_a_shipped_target_is_whole_and_says_where_its_data_is_from(name: str) -> None:
     target = load(name)
     assert target.name == name
-    lacking = NOT_ON_FPGAS if target.fpga is not None else set()
+    lacking: set[OpKind] = set()
+    if target.family in (TargetFamily.FPGA, TargetFamily.HLS):
+        lacking = NOT_ON_FPGAS
+    if target.family is TargetFamily.HLS:
+        lacking = lacking | {OpKind.LOGISTIC}
     assert {operator.kind for operator in target.operators} == set(OpKind) - lacking
     weighted = {OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED}
-    widths = (8, 4, 2) if target.fpga is None else (8, 7, 6, 5, 4, 3, 2)
+    widths = (8, 7, 6, 5, 4, 3, 2) if lacking else (8, 4, 2)
     for operator in target.operators:
         assert operator.activation_bits == (8,)
         assert operator.weight_bits == (widths if operator.kind in weighted else (8,))

@@ -79,11 +79,23 @@ def steps_of(
 
 def scaling(steps: Steps, shift: int, bits: int) -> Scaling | None:
     """The constants for one shift and multipliers of so many bits; None where some have none."""
+    return _scaling(steps, shift, bits, offsets_of)
+
+
+def plain_scaling(steps: Steps, shift: int, bits: int) -> Scaling | None:
+    """The constants of which none has a turn; None where some have none."""
+    return _scaling(steps, shift, bits, _plain_offsets)
+
+
+_Offsets = Callable[[Steps, Int64Array, int], tuple[Int64Array, Int64Array, NDArray[np.bool_]]]
+
+
+def _scaling(steps: Steps, shift: int, bits: int, offsets_for: _Offsets) -> Scaling | None:
     found = Scaling(*(np.full(len(steps.scales), -1, np.int64) for _ in range(3)))
     for center in centers(steps, shift, bits):
         for candidate in _CANDIDATES:
             multipliers = np.clip(center + candidate, 0, 2**bits - 1)
-            offsets, turns, exact = offsets_of(steps, multipliers, shift)
+            offsets, turns, exact = offsets_for(steps, multipliers, shift)
             new = exact & (found.multipliers < 0)
             found.multipliers[new] = multipliers[new]
             found.offsets[new] = offsets[new]
@@ -179,10 +191,7 @@ def offsets_of(
 ) -> tuple[Int64Array, Int64Array, NDArray[np.bool_]]:
     """Offsets and turns, and where they are exact: offsets of the two sides differ by 2**turn."""
     bounds = _bounds(steps, multipliers, shift)
-    both_low = np.maximum(bounds.low, bounds.low_below)
-    both_high = np.minimum(bounds.high, bounds.high_below)
-    plain = both_low <= both_high
-    offsets = np.where(plain, _middle(both_low, both_high), 0)
+    offsets, plain = _one_offset(bounds)
     turns = np.zeros(len(multipliers), np.int64)
     for turn in range(shift, 0, -1):
         least = np.maximum(bounds.low, bounds.low_below + (1 << turn))
@@ -193,6 +202,22 @@ def offsets_of(
     candidate = Scaling(multipliers, offsets, turns)
     found = plain | (turns > 0)
     return offsets, turns, found & _holds(steps, candidate, shift)
+
+
+def _plain_offsets(
+    steps: Steps, multipliers: Int64Array, shift: int
+) -> tuple[Int64Array, Int64Array, NDArray[np.bool_]]:
+    """As `offsets_of`, where one offset serves both sides."""
+    offsets, plain = _one_offset(_bounds(steps, multipliers, shift))
+    turns = np.zeros(len(multipliers), np.int64)
+    return offsets, turns, plain & _holds(steps, Scaling(multipliers, offsets, turns), shift)
+
+
+def _one_offset(bounds: _Bounds) -> tuple[Int64Array, NDArray[np.bool_]]:
+    """The offset amid those that all steps allow, 0 where there is none."""
+    low = np.maximum(bounds.low, bounds.low_below)
+    high = np.minimum(bounds.high, bounds.high_below)
+    return np.where(low <= high, _middle(low, high), 0), low <= high
 
 
 def _middle(low: Int64Array, high: Int64Array) -> Int64Array:

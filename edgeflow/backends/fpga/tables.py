@@ -67,14 +67,14 @@ def _add(graph: Graph, node: Node) -> Tables | None:
         half = (1 << dropped) >> 1
         tables = np.stack([(each + half) >> dropped for each in operands])
         sums = (tables[0][:, None] + tables[1]).ravel()
-        steps = _steps(sums, outputs, scale * 2.0**dropped)
+        steps = steps_of_pairs(sums, outputs, scale * 2.0**dropped)
         if steps is not None and scaling(steps, USUAL_SHIFT, MOST_BITS) is not None:
             reached = OutputRange(int(outputs.min()), int(outputs.max()))
             return Tables(tables, steps, reached)
     return None
 
 
-def _steps(sums: Int64Array, outputs: Int64Array, scale: float) -> Steps | None:
+def steps_of_pairs(sums: Int64Array, outputs: Int64Array, scale: float) -> Steps | None:
     """Of sums that occur; None where they do not tell outputs apart."""
     least, most = int(outputs.min()), int(outputs.max())
     lowest = np.full(most - least + 1, np.iinfo(np.int64).max)

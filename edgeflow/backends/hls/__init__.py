@@ -1,0 +1,1 @@
+"""Projects for the vendors' high-level synthesis: C++ by hls4ml, exact to the last bit."""

@@ -1,0 +1,42 @@
+"""Depthwise convolutions as full ones, for compilers to which hls4ml gives no other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from edgeflow.backends.hls.block import Block, HlsNetwork
+from edgeflow.backends.hls.drawing import products
+from edgeflow.targets.schema import HlsCompiler
+
+
+def for_compiler(network: HlsNetwork, compiler: HlsCompiler) -> HlsNetwork:
+    """The network as the compiler's projects can be written."""
+    return without_depthwise(network) if compiler is HlsCompiler.QUARTUS else network
+
+
+def without_depthwise(network: HlsNetwork) -> HlsNetwork:
+    """The same sums; weights between different channels are zero."""
+    blocks = (_full(b) if b.kind == "DepthwiseConv2D" else b for b in network.blocks)
+    return replace(network, blocks=tuple(blocks))
+
+
+def _full(block: Block) -> Block:
+    own = {"depth_multiplier", "depthwise_data", "depthwise_quantizer"}
+    kept = {name: value for name, value in block.attributes.items() if name not in own}
+    weights = block.attributes["depthwise_data"]
+    channels = weights.shape[2]
+    spread = weights * np.eye(channels)
+    return replace(
+        block,
+        kind="Conv2D",
+        attributes={
+            **kept,
+            **products(spread.shape),
+            "weight_data": spread,
+            "weight_quantizer": None,
+        },
+        weights=spread.size,
+        constant_bits=spread.size * block.types["weight"].bits,
+    )
