@@ -112,6 +112,7 @@ def runtime_artifact(
 
 def fpga_artifact(design: Design, found: Implementation, graph: Graph, target: Target) -> Artifact:
     """Verilog with its memories' contents, bitstream, and how to make it again."""
+    from edgeflow.backends.fpga.board import SPI_CYCLES
     from edgeflow.backends.fpga.folder import folder_files
     from edgeflow.backends.fpga.network import accelerated, answer_of
 
@@ -123,6 +124,7 @@ def fpga_artifact(design: Design, found: Implementation, graph: Graph, target: T
         "host": [node.kind.value for node in graph.nodes[len(accelerated(graph)) :]],
         "grid": grid,
         "board": target.fpga.board if target.fpga else None,
+        "spi_hz": target.core.clock_hz // SPI_CYCLES,
     }
     return Artifact(
         {f"{FPGA}/{name}": content for name, content in files.items()},

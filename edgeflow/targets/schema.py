@@ -200,15 +200,39 @@ class Gpu(_Value):
     shares_memory: bool = False
 
 
-class FpgaBoard(_Value):
-    """A board: its oscillator, its serial line, and pins by the design's `oscillator`, `rx`, ...
+class BoardLink(StrEnum):
+    """How bytes get onto a board and from it."""
 
-    `rx` is what the FPGA receives on. The design's clock is the core's, made by a PLL.
+    SERIAL = "serial"
+    SPI = "spi"
+
+
+_PINS = {
+    BoardLink.SERIAL: {"oscillator", "led", "rx", "tx"},
+    BoardLink.SPI: {"oscillator", "led", "sck", "cs_n", "mosi", "miso"},
+}
+
+
+class FpgaBoard(_Value):
+    """A board: its oscillator, its link, and the pins of both.
+
+    `rx` is what the FPGA receives on; on SPI it is the device. `baud` is for serial lines. The
+    design's clock is the core's, made by a PLL.
     """
 
     oscillator_hz: int = Field(gt=0)
-    baud: int = Field(gt=0)
-    pins: dict[Literal["oscillator", "rx", "tx", "led"], str]
+    link: BoardLink = BoardLink.SERIAL
+    baud: int = Field(default=0, ge=0)
+    pins: dict[str, str]
+
+    @model_validator(mode="after")
+    def _pins_are_the_link_s(self) -> FpgaBoard:
+        if set(self.pins) != _PINS[self.link]:
+            names = ", ".join(sorted(_PINS[self.link]))
+            raise ValueError(f"pins: link '{self.link}' has {names}")
+        if (self.link is BoardLink.SERIAL) != (self.baud > 0):
+            raise ValueError(f"baud: is for link '{BoardLink.SERIAL}', which needs it")
+        return self
 
 
 class Fpga(_Value):

@@ -50,6 +50,7 @@ SHIPPED = (
     "stm32h7a3",
     "stm32l4r5",
     "ulx3s-85f",
+    "ulx3s-85f-spi",
     "vitis-hls",
 )
 
@@ -203,6 +204,14 @@ def test_what_is_no_name_is_unknown(name: str) -> None:
 
 
 INVALID = {
+    "pins of another link": (
+        'extends = "ulx3s-85f"\nname = "my-board"\n[fpga.board]\nlink = "spi"\n',
+        "fpga.board: pins: link 'spi' has cs_n, led, miso, mosi, oscillator, sck",
+    ),
+    "a project for a microcontroller": (
+        BOARD + '[hls]\ncompiler = "Vitis"\ndevice = "xc7"\nprograms = ["vitis-run"]\n',
+        "hls: is for family = 'hls', which needs it",
+    ),
     "unknown key": (
         BOARD + "speed = 3\n",
         "core.speed: there is no such key; allowed here: name, architecture, count, clock_hz",

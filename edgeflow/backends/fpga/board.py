@@ -1,4 +1,4 @@
-"""The accelerator on a board: behind its serial line, at a clock made from its oscillator."""
+"""The accelerator on a board: behind its link, at a clock made from its oscillator."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from importlib.resources import files as resource_files
 
 from edgeflow.backends.fpga.verilog import Design
 from edgeflow.errors import ToolFailedError
-from edgeflow.targets.schema import Fpga, FpgaBoard, FpgaFamily
+from edgeflow.targets.schema import BoardLink, Fpga, FpgaBoard, FpgaFamily
 
 SERIAL = "edgeflow_serial"
+SPI = "edgeflow_spi"
+# Cycles that a period of SCK takes at least.
+SPI_CYCLES = 16
 TOP = "edgeflow_board"
 CLIENT = "edgeflow_client.py"
 _CONSTRAINTS = {FpgaFamily.ECP5: "board.lpf", FpgaFamily.ICE40: "board.pcf"}
@@ -25,30 +28,56 @@ class Pll:
     divide: int
 
 
+@dataclass(frozen=True)
+class _Link:
+    """A link's module, its ports beside clock and reset, its parameters, and its client."""
+
+    module: str
+    inputs: tuple[str, ...]
+    output: str
+    parameters: str
+    client: str
+
+
+_LINKS = {
+    BoardLink.SERIAL: _Link(
+        SERIAL, ("rx",), "tx", " #(.DIVISOR({divisor}))", "edgeflow_client.py.txt"
+    ),
+    BoardLink.SPI: _Link(SPI, ("sck", "cs_n", "mosi"), "miso", "", "edgeflow_spi_client.py.txt"),
+}
+
+
 def constraints_name(part: Fpga) -> str:
     """The file with the pins."""
     return _CONSTRAINTS[part.family]
 
 
 def on_board(design: Design, part: Fpga, board: FpgaBoard, clock_hz: int) -> Design:
-    """The design with serial line, PLL, pins and the client.
+    """The design with the board's link, PLL, pins and the client.
 
     Raises ToolFailedError where the PLL does not make the clock of the oscillator.
     """
     rtl = resource_files("edgeflow.backends.fpga") / "rtl"
     pll = pll_of(part.family, board.oscillator_hz, clock_hz)
-    client = (resource_files("edgeflow.backends.fpga") / f"{CLIENT}.txt").read_text("utf-8")
+    link = _LINKS[board.link]
+    words = {
+        "@BAUD@": str(board.baud),
+        "@HERTZ@": str(clock_hz // SPI_CYCLES),
+        "@GIVEN@": str(design.given_bytes),
+        "@ANSWER@": str(design.answer_bytes),
+    }
+    client = (resource_files("edgeflow.backends.fpga") / link.client).read_text("utf-8")
+    for word, value in words.items():
+        client = client.replace(word, value)
     return replace(
         design,
         files={
             **design.files,
-            f"{SERIAL}.v": (rtl / f"{SERIAL}.v").read_text("utf-8"),
+            f"{link.module}.v": (rtl / f"{link.module}.v").read_text("utf-8"),
             "edgeflow_pll.v": (rtl / f"edgeflow_pll_{part.family}.v").read_text("utf-8"),
-            f"{TOP}.v": _top(pll, clock_hz // board.baud),
+            f"{TOP}.v": _top(pll, link, clock_hz // max(1, board.baud)),
             constraints_name(part): _constraints(part, board),
-            CLIENT: client.replace("@BAUD@", str(board.baud))
-            .replace("@GIVEN@", str(design.given_bytes))
-            .replace("@ANSWER@", str(design.answer_bytes)),
+            CLIENT: client,
         },
     )
 
@@ -73,13 +102,14 @@ def pll_of(family: FpgaFamily, oscillator_hz: int, clock_hz: int) -> Pll:
     return found[-1]
 
 
-def _top(pll: Pll, divisor: int) -> str:
-    return f"""// The whole design on the board: oscillator and serial line are its pins.
+def _top(pll: Pll, link: _Link, divisor: int) -> str:
+    pins = "".join(f"    input wire {name},\n" for name in link.inputs)
+    ports = ", ".join(f".{name}({name})" for name in (*link.inputs, link.output))
+    return f"""// The whole design on the board: oscillator and link are its pins.
 
 module {TOP} (
     input wire oscillator,
-    input wire rx,
-    output wire tx,
+{pins}    output wire {link.output},
     output wire led
 );
     wire clock, locked;
@@ -93,8 +123,8 @@ module {TOP} (
         if (!locked) started <= 0;
         else if (!(&started)) started <= started + 1'b1;
 
-    edgeflow_serial #(.DIVISOR({divisor})) serial (
-        .clock(clock), .reset(!(&started)), .rx(rx), .tx(tx), .busy(led)
+    {link.module}{link.parameters.format(divisor=divisor)} link (
+        .clock(clock), .reset(!(&started)), {ports}, .busy(led)
     );
 endmodule
 """
