@@ -156,6 +156,14 @@ def build(
             "every product in logic of its own (default: folded).",
         ),
     ] = None,
+    lanes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N",
+            help="For folded designs on FPGAs: how many lanes multiply in a cycle, or `auto`, as "
+            "many as make the network fastest on the device (default: the target's).",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")
     ] = False,
@@ -179,6 +187,7 @@ def build(
         search,
         device,
         style,
+        lanes,
     )
     return show_plan(request, as_json) if dry_run else run_build(request, as_json)
 

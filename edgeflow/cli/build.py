@@ -44,6 +44,7 @@ class BuildRequest:
     search: bool = False
     device: str | None = None
     style: str | None = None
+    lanes: str | None = None
 
 
 def run_build(request: BuildRequest, as_json: bool) -> int:
@@ -103,6 +104,11 @@ def show_plan(request: BuildRequest, as_json: bool) -> int:
     return int(ExitCode.OK)
 
 
+def _lanes(given: str | None) -> int | str | None:
+    """A number where it is one; the configuration says what is allowed."""
+    return int(given) if given is not None and given.isdecimal() else given
+
+
 def _resolve(request: BuildRequest) -> list[Config]:
     """One configuration for each target."""
     from edgeflow.pipeline.budgets import parse_budgets
@@ -117,6 +123,7 @@ def _resolve(request: BuildRequest) -> list[Config]:
         "tflm_include": request.engine.tflm_include or None,
         "device": request.device,
         "style": request.style,
+        "lanes": _lanes(request.lanes),
     }
     overrides: dict[str, dict[str, Any]] = {
         "build": {name: value for name, value in given.items() if value is not None},

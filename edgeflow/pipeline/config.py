@@ -7,7 +7,7 @@ import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -50,7 +50,8 @@ class BuildOptions(BaseModel):
     is the seed of every section that does not set its own. `engine` "tflm" builds with the user's
     checkouts at `tflm_path` and `cmsis_nn_path`, and further folders of headers for them; None is
     edgeflow's own for microcontrollers, and on Linux the fastest of all. `device` is a board that
-    runs the artifact, ssh://[user@]host[:port]. `style` is for FPGAs; None is folded.
+    runs the artifact, ssh://[user@]host[:port]. `style` and `lanes` are for FPGAs;
+    None is folded, with the target's lanes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,6 +66,13 @@ class BuildOptions(BaseModel):
     tflm_include: tuple[str, ...] = ()
     device: str | None = None
     style: FpgaStyle | None = None
+    lanes: Literal["auto", 2, 4, 8, 16, 32, 64, 128] | None = None
+
+    @model_validator(mode="after")
+    def _lanes_are_of_folded_designs(self) -> BuildOptions:
+        if self.lanes is not None and self.style is FpgaStyle.SPATIAL:
+            raise ValueError("lanes: a network in space has none")
+        return self
 
     @model_validator(mode="after")
     def _paths_belong_to_their_engine(self) -> BuildOptions:

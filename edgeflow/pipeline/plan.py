@@ -223,6 +223,7 @@ OPTIONS: Mapping[str, Callable[[Plan], Any]] = {
         "compiler": engine_compiler(plan.config.build.engine_options()),
     },
     "device": lambda plan: plan.config.build.device,
+    "lanes": lambda plan: plan.config.build.lanes,
     "style": lambda plan: plan.config.build.style or FpgaStyle.FOLDED,
     "race": lambda plan: {
         "only": plan.config.build.engine,

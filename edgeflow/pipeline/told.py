@@ -21,11 +21,12 @@ def require_told(config: Config, target: Target) -> None:
     if target.family is TargetFamily.HLS:
         _require_for_project(config, target)
         return
-    if config.build.style is not None:
-        raise ConfigError(
-            f"style = '{config.build.style}' is for FPGAs, {target.name} is none",
-            hint="leave the style out, or choose an FPGA",
-        )
+    for option, value in (("style", config.build.style), ("lanes", config.build.lanes)):
+        if value is not None:
+            raise ConfigError(
+                f"{option} = '{value}' is for FPGAs, {target.name} is none",
+                hint=f"leave the {option} out, or choose an FPGA",
+            )
     if target.family is TargetFamily.MICROCONTROLLER:
         if config.build.engine in (*SYSTEM_ENGINES, Engine.CUDA):
             raise ConfigError(
@@ -110,6 +111,7 @@ def _require_for_project(config: Config, target: Target) -> None:
     asked = {
         "[build] device": config.build.device,
         "[build] style": config.build.style,
+        "[build] lanes": config.build.lanes,
         "[build] engine": None if config.build.engine is Engine.EDGEFLOW else config.build.engine,
     }
     for option, value in asked.items():

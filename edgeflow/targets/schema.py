@@ -238,7 +238,7 @@ class FpgaBoard(_Value):
 class Fpga(_Value):
     """An FPGA as the open tools name it, and the accelerator that is built into it.
 
-    `device` is nextpnr's option for it, such as 25k, and `luts` are its tables of four inputs.
+    `device` is nextpnr's option for it, such as 25k; `luts` are its tables of four inputs.
     `lanes` multiply and add in every cycle, a power of two. The clock is the core's.
     """
 
@@ -247,6 +247,8 @@ class Fpga(_Value):
     package: str = Field(min_length=1)
     speed: str = ""
     luts: int = Field(gt=0)
+    block_rams: int = Field(gt=0)
+    multipliers: int = Field(ge=0)
     lanes: int = Field(ge=2)
     board: FpgaBoard | None = None
 

@@ -22,7 +22,7 @@ TARGET = "ecp5-25k"
 
 
 def _build(run_dir: Path, **sections: Mapping[str, Any]) -> BuildResult:
-    values = {**SHORT_BUILD, "build": {"target": TARGET}, **sections}
+    values = {**SHORT_BUILD, "build": {"target": TARGET, "lanes": "auto"}, **sections}
     return build(from_values(values, "tests"), run_dir)
 
 
@@ -54,6 +54,7 @@ def test_latency_is_cycles_over_the_clock_and_shared_out_to_layers(built: BuildR
     reached = figures["clock that the routed design reaches"]
     assert reached["kind"] == "estimated"
     assert reached["value"] >= 100e6
+    # As many lanes as there are multipliers for.
     assert figures["multipliers"]["value"] == 20
 
 
@@ -83,6 +84,12 @@ def test_a_budget_of_time_is_held_against_the_clock(built: BuildResult) -> None:
         ({"build": {"target": TARGET, "device": "ssh://pi@board"}}, "has no ssh"),
         ({"build": {"target": TARGET, "engine": "litert"}}, "runs on processors"),
         ({"build": {"target": "cortex-m4", "style": "spatial"}}, "is for FPGAs"),
+        ({"build": {"target": "cortex-m4", "lanes": 8}}, "lanes = '8' is for FPGAs"),
+        ({"build": {"target": TARGET, "lanes": 3}}, "lanes"),
+        (
+            {"build": {"target": TARGET, "style": "spatial", "lanes": 8}},
+            "a network in space has none",
+        ),
         ({"budget": {"instructions": 1000}}, "executes none"),
         (
             {"search": {"enabled": True}, "budget": {"flash_bytes": 65536}},

@@ -62,6 +62,7 @@ def test_the_bundle_holds_the_project_and_verifies(built: BuildResult, tmp_path:
         ({"build": {"target": TARGET, "device": "ssh://pi@board"}}, "a project for a vendor"),
         ({"build": {"target": TARGET, "engine": "litert"}}, "a project for a vendor"),
         ({"build": {"target": TARGET, "style": "spatial"}}, "a project for a vendor"),
+        ({"build": {"target": TARGET, "lanes": "auto"}}, "a project for a vendor"),
         ({"budget": {"latency_seconds": 1e-3}}, "only the vendor's tools tell"),
         ({"budget": {"flash_bytes": 65536}}, "only the vendor's tools tell"),
         ({"grow": {"enabled": True}}, "is for microcontrollers"),

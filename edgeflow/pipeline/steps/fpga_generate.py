@@ -32,15 +32,26 @@ def run(context: StageContext) -> None:
 
 
 def _folded(context: StageContext, graph: Graph) -> Design:
-    """Layer after layer on the target's lanes."""
+    """Layer after layer on shared lanes; raises DoesNotFitError before synthesis."""
+    from edgeflow.backends.fpga.lanes import described, fastest
     from edgeflow.backends.fpga.network import network_of
     from edgeflow.backends.fpga.part import tools_of
+    from edgeflow.backends.fpga.resources import require_memory, resources_of
     from edgeflow.backends.fpga.verilog import design_of
+
+    def tell(message: str) -> None:
+        context.progress(ProgressEvent("generate", message))
 
     part = context.plan.target.fpga
     assert part is not None
-    tools = tools_of(part)
-    network = network_of(graph, part.lanes, 2 * tools.half)
+    tools, lanes = tools_of(part), context.plan.config.build.lanes
+    if lanes == "auto":
+        network = fastest(graph, part, tell)
+    else:
+        network = network_of(graph, lanes or part.lanes, 2 * tools.half)
+    found = resources_of(network, part)
+    tell(f"{network.lanes} lanes: {described(found)}")
+    require_memory(found, part)
     return design_of(network, tools.half, tools.soft_lanes)
 
 

@@ -1,0 +1,255 @@
+"""What a folded design takes of an FPGA, before anything is synthesized.
+
+Block RAMs and multipliers follow from widths and depths. Tables and flip-flops are fitted to
+designs that were synthesized and packed (`python -m benchmarks.fpga_resources`, whose results hold
+the errors on designs that were left out of the fit).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+
+from edgeflow.backends.fpga.description import Images, Widths, fields, images, widths
+from edgeflow.backends.fpga.layer import Mode, Network
+from edgeflow.backends.fpga.part import tools_of
+from edgeflow.backends.fpga.schedule import schedule
+from edgeflow.errors import DoesNotFitError
+from edgeflow.targets.schema import Fpga, FpgaFamily
+
+# Bits of a word and words of a block RAM, in each of its shapes.
+_SHAPES: Mapping[FpgaFamily, tuple[tuple[int, int], ...]] = MappingProxyType(
+    {
+        FpgaFamily.ECP5: ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384)),
+        FpgaFamily.ICE40: ((16, 256), (8, 512), (4, 1024), (2, 2048)),
+    }
+)
+# Bits that a multiplier takes on each side.
+_FACTOR_BITS = {FpgaFamily.ECP5: 18, FpgaFamily.ICE40: 16}
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Counts; flip-flops are None where tables hold them, as on iCE40."""
+
+    luts: int
+    flip_flops: int | None
+    block_rams: int
+    multipliers: int
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What the logic of a design depends on: sums over lanes, and what there is once.
+
+    `once` and `each_lane` are there in every design; `own_channels` are lanes that also take their
+    own channels, `compared` those that keep largest values, `tables` those that look bytes up.
+    `chosen_bits` come from one of several block RAMs; `described_bits` are of a layer.
+    """
+
+    once: float
+    each_lane: float
+    own_channels: float
+    compared: float
+    tables: float
+    sum_bits: float
+    weight_bits: float
+    chosen_bits: float
+    described_bits: float
+    layers: float
+    turned_bits: float
+    has_tables: float
+
+    def values(self) -> tuple[float, ...]:
+        """In order, as the coefficients are."""
+        return (
+            self.once,
+            self.each_lane,
+            self.own_channels,
+            self.compared,
+            self.tables,
+            self.sum_bits,
+            self.weight_bits,
+            self.chosen_bits,
+            self.described_bits,
+            self.layers,
+            self.turned_bits,
+            self.has_tables,
+        )
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Coefficients of `Traits.values` for tables and, where they are counted, flip-flops."""
+
+    luts: tuple[float, ...]
+    flip_flops: tuple[float, ...] | None
+
+
+FITTED: Mapping[FpgaFamily, Fitted] = MappingProxyType(
+    {
+        FpgaFamily.ECP5: Fitted(
+            luts=(
+                435.76,
+                0.0,
+                52.288,
+                40.623,
+                49.103,
+                5.2574,
+                0.0,
+                0.49677,
+                1.0375,
+                0.0,
+                0.0,
+                0.0,
+            ),
+            flip_flops=(
+                537.52,
+                20.847,
+                4.6018,
+                0.0,
+                0.0,
+                3.6632,
+                3.2337,
+                0.0,
+                0.20469,
+                14.792,
+                2.7319,
+                21.829,
+            ),
+        ),
+        FpgaFamily.ICE40: Fitted(
+            luts=(
+                245.72,
+                27.028,
+                43.992,
+                0.0,
+                0.33686,
+                7.6421,
+                14.188,
+                1.0884,
+                1.0388,
+                52.53,
+                2.0845,
+                0.0,
+            ),
+            flip_flops=None,
+        ),
+    }
+)
+
+
+@dataclass(frozen=True)
+class _Memory:
+    block_rams: int
+    chosen_bits: int
+
+
+def resources_of(network: Network, part: Fpga) -> Resources:
+    """Of the network's design: tables and flip-flops estimated, the rest counted."""
+    traits, fitted = traits_of(network, part).values(), FITTED[part.family]
+    flip_flops = None if fitted.flip_flops is None else _sum(fitted.flip_flops, traits)
+    return Resources(
+        luts=_sum(fitted.luts, traits),
+        flip_flops=flip_flops,
+        **counted(network, part),
+    )
+
+
+def counted(network: Network, part: Fpga) -> dict[str, int]:
+    """Block RAMs and multipliers, which no fit tells."""
+    return {
+        "block_rams": sum(each.block_rams for each in _memories(network, part)),
+        "multipliers": _multipliers(network, part),
+    }
+
+
+def require_memory(found: Resources, part: Fpga) -> None:
+    """Raise DoesNotFitError where there are not nearly as many block RAMs and multipliers."""
+    # Synthesis has been up to 4% below the count of block RAMs.
+    if found.block_rams * 0.95 > part.block_rams or found.multipliers > part.multipliers + 1:
+        raise DoesNotFitError(
+            f"The network needs {found.block_rams:,} block RAMs and {found.multipliers} "
+            f"multipliers; the device has {part.block_rams:,} and {part.multipliers}.",
+            hint="Use fewer lanes, a smaller network, fewer bits a weight or a larger device.",
+        )
+
+
+def traits_of(network: Network, part: Fpga) -> Traits:
+    """What the fit is in."""
+    found, lanes = _widths(network, part), network.lanes
+    modes = {layer.mode for layer in network.layers}
+    own = bool(modes & {Mode.LANEWISE, Mode.LARGEST})
+    described = sum(field.bits for field in fields(found))
+    has_tables = any(layer.tables is not None for layer in network.layers)
+    turned = any(int(each.turns.max()) for each in network.scalings)
+    return Traits(
+        once=1.0,
+        each_lane=lanes,
+        own_channels=lanes * own,
+        compared=lanes * (Mode.LARGEST in modes),
+        tables=lanes * (Mode.TABLE in modes),
+        sum_bits=lanes * found.sum,
+        weight_bits=lanes * found.weight,
+        chosen_bits=sum(each.chosen_bits for each in _memories(network, part)),
+        described_bits=described,
+        layers=len(network.layers),
+        turned_bits=found.wide * turned,
+        has_tables=float(has_tables),
+    )
+
+
+def _sum(coefficients: Sequence[float], traits: Sequence[float]) -> int:
+    return round(sum(a * b for a, b in zip(coefficients, traits, strict=True)))
+
+
+def _widths(network: Network, part: Fpga) -> Widths:
+    plan = schedule(network.layers, network.features, network.given, network.lanes)
+    return widths(network, plan, tools_of(part).half)
+
+
+def _memories(network: Network, part: Fpga) -> tuple[_Memory, ...]:
+    """Feature maps, weights, constants and the two tables; what never changes takes no bit."""
+    contents: Images = images(network, _widths(network, part))
+    found = [_memory(8 * network.lanes, network.memory_words, part.family)]
+    for words in (contents.weights, contents.constants, contents.left, contents.right):
+        found.append(_memory(_varying_bits(words), len(words), part.family))
+    return tuple(found)
+
+
+def _varying_bits(words: Sequence[int]) -> int:
+    ever, always = 0, -1
+    for word in words:
+        ever |= word
+        always &= word
+    return (ever & ~always).bit_count()
+
+
+@lru_cache(maxsize=4096)
+def _memory(bits: int, words: int, family: FpgaFamily) -> _Memory:
+    """The fewest block RAMs: whole columns of one shape, and the rest in another."""
+    if bits <= 0 or words <= 0:
+        return _Memory(0, 0)
+    candidates = []
+    for wide, deep in _SHAPES[family]:
+        rows, columns = math.ceil(words / deep), bits // wide
+        if columns == 0:
+            candidates.append(_Memory(rows, bits * (rows - 1)))
+            continue
+        rest = _memory(bits % wide, words, family)
+        chosen = columns * wide * (rows - 1) + rest.chosen_bits
+        candidates.append(_Memory(columns * rows + rest.block_rams, chosen))
+    return min(candidates, key=lambda each: (each.block_rams, each.chosen_bits))
+
+
+def _multipliers(network: Network, part: Fpga) -> int:
+    """Four products of the requantization, and the lanes where they are not logic."""
+    found, tools = _widths(network, part), tools_of(part)
+    high_sum, high_factor = found.sum - found.half, found.multiplier - found.half + 1
+    low, most = found.half + 1, _FACTOR_BITS[part.family]
+    sides = ((low, low), (high_sum, low), (low, high_factor), (high_sum, high_factor))
+    count = sum(math.ceil(a / most) * math.ceil(b / most) for a, b in sides)
+    return count + (0 if tools.soft_lanes else network.lanes)
