@@ -68,6 +68,7 @@ CASES = (
     Case("small, digits", "ecp5-25k", 16, 115e6, lambda _: lowered(REFERENCES[0])),
     Case("DS-CNN, keywords", "ecp5-25k", 16, 112e6, _file("kws_dscnn_int8")),
     Case("DS-CNN, keywords", "ecp5-45k", 32, 112e6, _file("kws_dscnn_int8")),
+    Case("DS-CNN, keywords", "ecp5-85k", 64, 95e6, _file("kws_dscnn_int8")),
     Case("autoencoder", "ecp5-85k", 32, 105e6, _file("ad01_int8")),
     Case("ResNet-8", "ecp5-85k", 32, 105e6, _file("ic_resnet8_int8")),
 )

@@ -61,11 +61,11 @@ def test_latency_is_cycles_over_the_clock_and_shared_out_to_layers(built: BuildR
 def test_the_bundle_holds_the_design_and_verifies(built: BuildResult, tmp_path: Path) -> None:
     assert built.bundle is not None
     manifest, files = read_bundle(built.bundle)
-    assert {"fpga/edgeflow_core.v", "fpga/weights.hex", "fpga/design.bit"} <= files.keys()
+    assert {"fpga/edgeflow_core.v", "fpga/weights_0.hex", "fpga/design.bit"} <= files.keys()
     assert "edgeflow_core network (" in files["README.md"].decode()
     assert verify(built.bundle).passed
-    lines = files["fpga/weights.hex"].decode().splitlines()
-    files["fpga/weights.hex"] = ("\n".join(reversed(lines)) + "\n").encode()
+    lines = files["fpga/weights_0.hex"].decode().splitlines()
+    files["fpga/weights_0.hex"] = ("\n".join(reversed(lines)) + "\n").encode()
     write_bundle(files, tmp_path / "bundle", target=manifest.target, model=manifest.model)
     failed = [check for check in verify(tmp_path / "bundle").checks if not check.passed]
     assert any(check.name == "simulated design against test/expected.npy" for check in failed)

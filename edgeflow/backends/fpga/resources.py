@@ -17,6 +17,7 @@ from edgeflow.backends.fpga.description import Images, Widths, fields, images, w
 from edgeflow.backends.fpga.layer import Mode, Network
 from edgeflow.backends.fpga.part import tools_of
 from edgeflow.backends.fpga.schedule import schedule
+from edgeflow.backends.fpga.weights import banks_of
 from edgeflow.errors import DoesNotFitError
 from edgeflow.targets.schema import Fpga, FpgaFamily
 
@@ -47,7 +48,8 @@ class Traits:
 
     `once` and `each_lane` are there in every design; `own_channels` are lanes that also take their
     own channels, `compared` those that keep largest values, `tables` those that look bytes up.
-    `chosen_bits` come from one of several block RAMs; `described_bits` are of a layer.
+    `held_bits` of weights are what banks gave; `chosen_bits` come from one of several block RAMs;
+    `described_bits` are of a layer.
     """
 
     once: float
@@ -57,6 +59,7 @@ class Traits:
     tables: float
     sum_bits: float
     weight_bits: float
+    held_bits: float
     chosen_bits: float
     described_bits: float
     layers: float
@@ -73,6 +76,7 @@ class Traits:
             self.tables,
             self.sum_bits,
             self.weight_bits,
+            self.held_bits,
             self.chosen_bits,
             self.described_bits,
             self.layers,
@@ -194,12 +198,17 @@ def traits_of(network: Network, part: Fpga) -> Traits:
         tables=lanes * (Mode.TABLE in modes),
         sum_bits=lanes * found.sum,
         weight_bits=lanes * found.weight,
+        held_bits=lanes * found.weight * len(banks_of(_words_of(network))),
         chosen_bits=sum(each.chosen_bits for each in _memories(network, part)),
         described_bits=described,
         layers=len(network.layers),
         turned_bits=found.wide * turned,
         has_tables=float(has_tables),
     )
+
+
+def _words_of(network: Network) -> int:
+    return sum(0 if layer.weights is None else len(layer.weights) for layer in network.layers)
 
 
 def _sum(coefficients: Sequence[float], traits: Sequence[float]) -> int:
@@ -215,7 +224,10 @@ def _memories(network: Network, part: Fpga) -> tuple[_Memory, ...]:
     """Feature maps, weights, constants and the two tables; what never changes takes no bit."""
     contents: Images = images(network, _widths(network, part))
     found = [_memory(8 * network.lanes, network.memory_words, part.family)]
-    for words in (contents.weights, contents.constants, contents.left, contents.right):
+    bits, banks = _varying_bits(contents.weights), banks_of(len(contents.weights))
+    found += [_memory(bits, words, part.family) for words in banks]
+    found.append(_Memory(0, bits * (len(banks) - 1)))
+    for words in (contents.constants, contents.left, contents.right):
         found.append(_memory(_varying_bits(words), len(words), part.family))
     return tuple(found)
 

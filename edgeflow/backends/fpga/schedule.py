@@ -15,15 +15,15 @@ from edgeflow.backends.fpga.layer import Feature, Layer, Mode
 from edgeflow.graph.fixed_point import Int64Array
 
 # From the last product of a block to the first cycle in which its word can be read, less a cycle
-# for each lane: six to the sums, three to the requantization, seven in it, two to the memory.
-_TO_MEMORY = 18
+# for each lane: seven to the sums, three to the requantization, seven in it, two to the memory.
+_TO_MEMORY = 19
 # From the last product of a layer to the first one of the next, which waits for nothing else.
 _BETWEEN_LAYERS = 5
-_LEAST_WAIT = 4
+_LEAST_WAIT = 5
 # From the last byte of the input to the first product.
 _TO_FIRST = 3
 # From the last product to the answer's first byte, less a cycle for each lane.
-_TO_ANSWER = 22
+_TO_ANSWER = 23
 
 
 @dataclass(frozen=True)

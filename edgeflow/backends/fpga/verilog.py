@@ -9,6 +9,8 @@ from importlib.resources import files as resource_files
 from edgeflow.backends.fpga.description import Widths, fields, images, values, widths
 from edgeflow.backends.fpga.layer import Network
 from edgeflow.backends.fpga.schedule import Schedule, schedule
+from edgeflow.backends.fpga.weights import MODULE as WEIGHTS
+from edgeflow.backends.fpga.weights import weight_files
 
 CORE_FILES = (
     "edgeflow_core.v",
@@ -19,6 +21,7 @@ CORE_FILES = (
     "edgeflow_ram.v",
     "edgeflow_rom.v",
 )
+CORE_SOURCES = (*CORE_FILES, f"{WEIGHTS}.v")
 CORE = "edgeflow_core"
 
 
@@ -63,7 +66,7 @@ def design_of(network: Network, half: int, soft_lanes: bool = False) -> Design:
     text = {name: _text(name) for name in CORE_FILES}
     text["edgeflow_network.vh"] = _network(network, plan, found, soft_lanes)
     text["edgeflow_fields.vh"] = _fields(found)
-    text["weights.hex"] = _hex(contents.weights, digits[0])
+    text |= weight_files(contents.weights, digits[0], found.weight_address)
     text["constants.hex"] = _hex(contents.constants, digits[1])
     if contents.left:
         text["left.hex"] = _hex(contents.left, found.table_value)
@@ -112,7 +115,6 @@ def _network(network: Network, plan: Schedule, found: Widths, soft_lanes: bool) 
         "ADDRESS_BITS": found.address,
         "MEMORY_WORDS": network.memory_words,
         "WEIGHT_BITS": found.weight_address,
-        "WEIGHT_WORDS": len(contents.weights),
         "WEIGHT_WIDTH": found.weight,
         "COUNT_BITS": found.count,
         "PLACE_BITS": found.place,

@@ -8,6 +8,7 @@ import pytest
 from benchmarks.reference_networks import dense_digits
 from edgeflow.backends.fpga.network import network_of
 from edgeflow.backends.fpga.verilog import design_of
+from edgeflow.backends.fpga.weights import banks_of
 from edgeflow.devices.verilator import lint, simulate
 from edgeflow.errors import DataError, UnsupportedOperatorError
 from edgeflow.exchange import tflite
@@ -51,6 +52,14 @@ def _check(
 @pytest.mark.parametrize(("seed", "lanes"), [(1, 8), (2, 16), (6, 4), (10, 8), (18, 4), (21, 4)])
 def test_random_networks_are_exact_to_the_bit_and_the_cycle(seed: int, lanes: int) -> None:
     _check(canonicalize(ordinary_network(seed)), lanes, 3)
+
+
+def test_weights_in_several_banks_are_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgeflow.backends.fpga.weights.BANK_WORDS", 64)
+    # 608 words, the last bank shorter than the others.
+    assert len(banks_of(608)) == 10
+    _check(dense_digits(), 4, 3)
+    lint(design_of(network_of(dense_digits(), 4), HALF))
 
 
 def test_the_keyword_network_of_mlperf_tiny_is_exact() -> None:

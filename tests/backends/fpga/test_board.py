@@ -16,7 +16,7 @@ import pytest
 from benchmarks.reference_networks import dense_digits
 from edgeflow.backends.fpga.board import CLIENT, SERIAL, Pll, on_board, pll_of
 from edgeflow.backends.fpga.network import finish, network_of
-from edgeflow.backends.fpga.verilog import CORE_FILES, Design, design_of
+from edgeflow.backends.fpga.verilog import CORE_SOURCES, Design, design_of
 from edgeflow.devices.verilator import build_simulation
 from edgeflow.errors import ToolFailedError
 from edgeflow.graph.interpreter import run_batch
@@ -44,7 +44,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("serial")
     for name, text in _design("icebreaker").files.items():
         (folder / name).write_text(text, encoding="utf-8")
-    sources = [f"{SERIAL}.v", *CORE_FILES]
+    sources = [f"{SERIAL}.v", *CORE_SOURCES]
     parameters = {"DIVISOR": DIVISOR, "TIMEOUT": 20_000}
     build_simulation(folder, SERIAL, sources, "serial", {"DIVISOR": DIVISOR}, parameters)
     return folder

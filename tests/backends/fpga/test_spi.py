@@ -15,7 +15,7 @@ import pytest
 from benchmarks.reference_networks import dense_digits
 from edgeflow.backends.fpga.board import CLIENT, SPI, SPI_CYCLES, on_board
 from edgeflow.backends.fpga.network import finish, network_of
-from edgeflow.backends.fpga.verilog import CORE_FILES, Design, design_of
+from edgeflow.backends.fpga.verilog import CORE_SOURCES, Design, design_of
 from edgeflow.devices.verilator import build_simulation
 from edgeflow.graph.interpreter import run_batch
 from edgeflow.targets.registry import load
@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("spi")
     for name, text in _design().files.items():
         (folder / name).write_text(text, encoding="utf-8")
-    sources = [f"{SPI}.v", *CORE_FILES]
+    sources = [f"{SPI}.v", *CORE_SOURCES]
     build_simulation(folder, SPI, sources, "spi", {"HALF_PERIOD": SPI_CYCLES // 2})
     return folder
 

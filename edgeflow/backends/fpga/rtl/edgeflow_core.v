@@ -67,34 +67,32 @@ module edgeflow_core (
         .first(walk_first), .last(walk_last), .finishes(walk_finishes)
     );
 
-    // ---- operands: the word a cycle later, a copy of it, then what the lanes get
-    wire [LANES*WEIGHT_WIDTH-1:0] weight_word;
-    edgeflow_rom #(
-        .WIDTH(LANES*WEIGHT_WIDTH), .DEPTH(WEIGHT_WORDS), .ADDRESS_BITS(WEIGHT_BITS),
-        .CONTENT("weights.hex")
-    ) weights (.clock(clock), .address(weight_address), .value(weight_word));
+    // ---- operands: the word a cycle later, a copy of it, the channel that all lanes may get, then what they get
+    wire [LANES*WEIGHT_WIDTH-1:0] weights_3;
+    edgeflow_weights weights (.clock(clock), .address(weight_address), .value(weights_3));
 
-    reg [3:1] valids, firsts, lasts;
-    reg [2:1] in_images;
+    reg [4:1] valids, firsts, lasts;
+    reg [3:1] in_images;
     reg [LANE_BITS-1:0] select_1, select_2;
-    reg [WORD-1:0] word_2;
-    reg [LANES*WEIGHT_WIDTH-1:0] weights_2, weights_3;
-    reg [LANES*9-1:0] values_3;
-    wire [7:0] selected = word_2[8*select_2 +: 8];
+    reg [WORD-1:0] word_2, word_3;
+    reg [7:0] selected_3;
+    reg [LANES*WEIGHT_WIDTH-1:0] weights_4;
+    reg [LANES*9-1:0] values_4;
     integer i;
     always @(posedge clock) begin
-        valids <= {valids[2:1], walk_valid};
-        firsts <= {firsts[2:1], walk_first};
-        lasts <= {lasts[2:1], walk_last};
-        in_images <= {in_images[1], walk_in_image};
+        valids <= {valids[3:1], walk_valid};
+        firsts <= {firsts[3:1], walk_first};
+        lasts <= {lasts[3:1], walk_last};
+        in_images <= {in_images[2:1], walk_in_image};
         {select_2, select_1} <= {select_1, walk_select};
         word_2 <= read_word;
-        weights_2 <= weight_word;
+        selected_3 <= word_2[8*select_2 +: 8];
+        word_3 <= word_2;
         for (i = 0; i < LANES; i = i + 1) begin
-            values_3[9*i +: 9] <= !in_images[2] ? 9'sd0
-                : $signed(f_broadcast ? selected : word_2[8*i +: 8]) - $signed(f_input_zero_point);
-            weights_3[WEIGHT_WIDTH*i +: WEIGHT_WIDTH] <= f_unit ? {{(WEIGHT_WIDTH-1){1'b0}}, 1'b1}
-                : weights_2[WEIGHT_WIDTH*i +: WEIGHT_WIDTH];
+            values_4[9*i +: 9] <= !in_images[3] ? 9'sd0
+                : $signed(f_broadcast ? selected_3 : word_3[8*i +: 8]) - $signed(f_input_zero_point);
+            weights_4[WEIGHT_WIDTH*i +: WEIGHT_WIDTH] <= f_unit ? {{(WEIGHT_WIDTH-1){1'b0}}, 1'b1}
+                : weights_3[WEIGHT_WIDTH*i +: WEIGHT_WIDTH];
         end
     end
 
@@ -104,15 +102,15 @@ module edgeflow_core (
     generate
         for (n = 0; n < LANES; n = n + 1) begin : lanes
             edgeflow_lane #(.WEIGHT_WIDTH(WEIGHT_WIDTH), .SUM_BITS(SUM_BITS), .SOFT(SOFT_LANES)) lane (
-                .clock(clock), .mode(f_mode), .valid(valids[3]), .first(firsts[3]),
-                .value(values_3[9*n +: 9]), .weight(weights_3[WEIGHT_WIDTH*n +: WEIGHT_WIDTH]),
+                .clock(clock), .mode(f_mode), .valid(valids[4]), .first(firsts[4]),
+                .value(values_4[9*n +: 9]), .weight(weights_4[WEIGHT_WIDTH*n +: WEIGHT_WIDTH]),
                 .sum(lane_sums[SUM_BITS*n +: SUM_BITS])
             );
         end
     endgenerate
-    reg complete_4, complete_5, complete;
+    reg complete_5, complete_6, complete;
     always @(posedge clock)
-        {complete, complete_5, complete_4} <= {complete_5, complete_4, valids[3] & lasts[3]};
+        {complete, complete_6, complete_5} <= {complete_6, complete_5, valids[4] & lasts[4]};
 
     // ---- complete sums, one a cycle
     reg [LANES*SUM_BITS-1:0] sums;
