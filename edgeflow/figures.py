@@ -60,4 +60,5 @@ def quantity(value: float, unit: Unit) -> str:
     if unit is Unit.TARGET:
         return f"{value:.4g}"
     number = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
-    return number if unit is Unit.COUNT else f"{number} {unit}"
+    name = unit.value.removesuffix("s") if value == 1 else unit.value
+    return number if unit is Unit.COUNT else f"{number} {name}"

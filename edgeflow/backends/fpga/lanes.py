@@ -14,8 +14,8 @@ from edgeflow.graph.ir import Graph
 from edgeflow.targets.schema import Fpga
 
 _LANES = (2, 4, 8, 16, 32, 64, 128)
-# Tables are estimated within a fifth, and a device that is nearly full routes slowly.
-_MOST_LUTS = 0.8
+# Tables are estimated within a quarter, and a device that is nearly full routes slowly.
+_MOST_LUTS = 0.75
 
 
 def fastest(graph: Graph, part: Fpga, tell: Callable[[str], None]) -> Network:
