@@ -12,14 +12,24 @@ from edgeflow.targets.schema import HlsCompiler
 
 
 def for_compiler(network: HlsNetwork, compiler: HlsCompiler) -> HlsNetwork:
-    """The network as the compiler's projects can be written."""
-    return without_depthwise(network) if compiler is HlsCompiler.QUARTUS else network
+    """The network as the compiler's projects compute it: the same sums, weights between different
+    channels zero.
 
-
-def without_depthwise(network: HlsNetwork) -> HlsNetwork:
-    """The same sums; weights between different channels are zero."""
-    blocks = (_full(b) if b.kind == "DepthwiseConv2D" else b for b in network.blocks)
+    hls4ml 1.3.0 has no depthwise convolution for Quartus, and in the others' streams it takes other
+    pixels than it should where windows of one pixel step over rows.
+    """
+    wrong = _any if compiler is HlsCompiler.QUARTUS else _steps_over_rows
+    blocks = (_full(b) if b.kind == "DepthwiseConv2D" and wrong(b) else b for b in network.blocks)
     return replace(network, blocks=tuple(blocks))
+
+
+def _any(_: Block) -> bool:
+    return True
+
+
+def _steps_over_rows(block: Block) -> bool:
+    window = block.attributes["filt_height"], block.attributes["filt_width"]
+    return window == (1, 1) and int(block.attributes["stride_height"]) > 1
 
 
 def _full(block: Block) -> Block:

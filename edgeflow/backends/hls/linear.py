@@ -20,10 +20,15 @@ _LEAST_BITS, _MOST_BITS = 6, 24
 
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """`steps` of the operands' bytes, each times its factor, to outputs with zero point."""
+    """`steps` of the operands' bytes, each times its factor, to outputs with zero point.
+
+    No output lies below `low` or above `high`, whatever the steps say beyond.
+    """
 
     factors: tuple[int, ...]
     steps: Steps
+    low: int
+    high: int
 
 
 def linear_of(graph: Graph, node: Node, layer: Layer) -> Linear | None:
@@ -31,9 +36,10 @@ def linear_of(graph: Graph, node: Node, layer: Layer) -> Linear | None:
     assert layer.tables is not None
     ratios = _ratios(graph, node)
     outputs = _outputs(layer, len(ratios))
+    ends = int(outputs.min()), int(outputs.max())
     if len(ratios) == 1:
         steps = steps_of_pairs(_BYTES, outputs, ratios[0])
-        return None if steps is None else Linear((1,), steps)
+        return None if steps is None else Linear((1,), steps, *ends)
     for bits in range(_LEAST_BITS, _MOST_BITS + 1):
         unit = max(ratios) / (1 << bits)
         factors = [max(1, round(ratio / unit)) for ratio in ratios]
@@ -42,7 +48,7 @@ def linear_of(graph: Graph, node: Node, layer: Layer) -> Linear | None:
         sums = (factors[0] * _BYTES[:, None] + factors[1] * _BYTES).ravel()
         steps = steps_of_pairs(sums, outputs, unit * shared)
         if steps is not None and is_exact(steps):
-            return Linear(tuple(factors), steps)
+            return Linear(tuple(factors), steps, *ends)
     return None
 
 

@@ -118,7 +118,7 @@ def _times(case: _Case, wire: Wire, factor: int) -> Wire:
 
 
 def _rounded(case: _Case, sums: Wire, found: Linear, left_out: Int64Array) -> Wire:
-    layer = replace(case.layer, steps=found.steps)
+    layer = replace(case.layer, steps=found.steps, minimum=found.low, maximum=found.high)
     return _requantized(replace(case, layer=layer), sums, left_out)
 
 
