@@ -46,7 +46,7 @@ def folder_files(design: Design, found: Implementation, target: Target) -> dict[
         DESIGN: (json.dumps(document, indent=2) + "\n").encode(),
         BITSTREAM: found.bitstream,
         ROUTING_REPORT: found.report.encode(),
-        SCRIPT: build_script(design, target).encode(),
+        SCRIPT: build_script(design, target, found.seed).encode(),
     }
 
 
@@ -58,12 +58,12 @@ def read_hardware(files: Mapping[str, bytes]) -> Hardware:
     return Hardware(Design(files=texts, **document), files[BITSTREAM])
 
 
-def build_script(design: Design, target: Target) -> str:
+def build_script(design: Design, target: Target, seed: int) -> str:
     """A shell script with which stock Yosys and nextpnr make the bitstream."""
     assert target.fpga is not None
     part, tools = target.fpga, tools_of(target.fpga)
     pins, top = (constraints_name(part), TOP) if part.board else (None, CORE)
-    routing = " ".join(routing_arguments(part, target.core.clock_hz, pins))
+    routing = " ".join(routing_arguments(part, target.core.clock_hz, pins, seed))
     router, packer = tools.router.removeprefix("yowasp-"), tools.packer.removeprefix("yowasp-")
     return (
         "#!/bin/sh\n"

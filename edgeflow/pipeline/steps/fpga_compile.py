@@ -18,15 +18,20 @@ BITSTREAM_FILE = "design.bit"
 def run(context: StageContext) -> None:
     """Synthesize, place and route for the target's clock."""
     from edgeflow.backends.fpga.board import TOP, constraints_name
-    from edgeflow.backends.fpga.implementation import implement
+    from edgeflow.backends.fpga.implementation import SEEDS, implement
     from edgeflow.backends.fpga.verilog import CORE
 
     target = context.plan.target
     assert target.fpga is not None
     design = read_design(context.inputs["generate"])
-    context.progress(ProgressEvent("compile", f"synthesis and routing for {target.name}"))
+
+    def tell(message: str) -> None:
+        context.progress(ProgressEvent("compile", message))
+
+    tell(f"synthesis and routing for {target.name}")
     pins, top = (constraints_name(target.fpga), TOP) if target.fpga.board else (None, CORE)
-    found = implement(design.files, top, target.fpga, target.core.clock_hz, pins)
+    clock_hz = target.core.clock_hz
+    found = implement(design.files, top, target.fpga, clock_hz, pins, SEEDS, tell)
     document = asdict(found)
     (context.output / BITSTREAM_FILE).write_bytes(document.pop("bitstream"))
     write_document(context.output / ROUTED, document)

@@ -117,7 +117,7 @@ def _times(
         value=found.fmax_hz,
         unit=Unit.HERTZ,
         kind=FigureKind.ESTIMATED,
-        source="static timing analysis of nextpnr after routing, worst case",
+        source=f"static timing analysis of nextpnr after routing, worst case, seed {found.seed}",
     )
     if design.lanes is None:
         # Stage run failed if the network did not keep this pace.

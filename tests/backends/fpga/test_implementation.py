@@ -75,17 +75,36 @@ def test_what_a_tool_says_is_told() -> None:
         implement({"edge.v": "module edge(; endmodule"}, "edge", _part(), 24e6)
 
 
-def test_the_script_in_the_bundle_makes_the_same_bitstream_in_space(tmp_path: Path) -> None:
-    pytest.importorskip("da4ml")
+def _in_space() -> Design:
+    """A dense layer of eight products."""
     builder = GraphBuilder()
     x = builder.input((1, 4), Quantization((0.0625,), (7,)))
     x = _layer(builder, x, OpKind.FULLY_CONNECTED, np.array([[3, -7, 0, 5], [1, 2, -4, 6]]))
     graph = builder.build([x.name])
     layers, features = spatial_layers(graph)
-    design = spatial_design(arrange(graph, layers, features, 2, lambda _: None))
+    return spatial_design(arrange(graph, layers, features, 2, lambda _: None))
+
+
+def test_seeds_are_taken_in_turn_until_the_clock_is_reached() -> None:
+    pytest.importorskip("da4ml")
+    files, heard = _in_space().files, list[str]()
+    alone = [implement(files, CORE, _part(), 500e6, seeds=[seed]) for seed in (1, 2, 3)]
+    best = max(alone, key=lambda each: each.fmax_hz)
+    assert len({each.fmax_hz for each in alone}) > 1
+    found = implement(files, CORE, _part(), 500e6, seeds=(1, 2, 3), tell=heard.append)
+    assert (found.seed, found.bitstream) == (best.seed, best.bitstream)
+    assert heard[-1] == f"{alone[2].fmax_hz / 1e6:.1f} of 500.0 MHz with seed 3"
+    heard.clear()
+    easy = implement(files, CORE, _part(), 10e6, seeds=(1, 2, 3), tell=heard.append)
+    assert (easy.seed, heard) == (1, [])
+
+
+def test_the_script_in_the_bundle_makes_the_same_bitstream_in_space(tmp_path: Path) -> None:
+    pytest.importorskip("da4ml")
+    design = _in_space()
     target = load("ice40-up5k")
     assert target.fpga is not None
-    found = implement(design.files, CORE, target.fpga, target.core.clock_hz)
+    found = implement(design.files, CORE, target.fpga, target.core.clock_hz, seeds=(3,))
     for name, data in folder_files(design, found, target).items():
         (tmp_path / name).write_bytes(data)
     (tmp_path / BITSTREAM).unlink()
